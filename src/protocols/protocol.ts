@@ -1,0 +1,127 @@
+/**
+ * What a protocol is: what is *said* between clients and upstreams (bytes ↔ facts), whoever the vendor is.
+ *
+ * Pure: no I/O, no clock, no randomness. A protocol never sees a URL's host, an account or a key.
+ * Adding one is one folder with inspect, meter, gate, error and a line in `./table.ts` (REL-18).
+ */
+import type { Denial } from '../core/denial.ts'
+import type { Platform, ProtocolId } from '../core/platform.ts'
+import type { IterationUsage, Usage } from '../core/usage.ts'
+
+/** Half-open byte range in a request body. */
+export interface Span {
+  start: number
+  end: number
+}
+
+/** How a response body is framed, as read off its content type. `json-array`: Gemini streams without `alt=sse`. */
+export type Framing = 'sse' | 'json' | 'json-array'
+
+/** One endpoint of a protocol. */
+export interface Operation {
+  id: string
+  protocol: ProtocolId
+  /** Does a success cost tokens? count_tokens and model lists do not. */
+  metered: boolean
+  /** `body`: the body's `stream` decides; `path`: the path does; `never`. */
+  streaming: 'body' | 'path' | 'never'
+  /** Upstream path below the API's version root ("/chat/completions"); Gemini's is built from the model, see `upstreamPath`. */
+  path: string
+}
+
+/** What was read off a request without parsing it (REL-1). */
+export interface Inspected {
+  /** The model as asked for; "models/" and the like already taken off. */
+  model: string
+  /** Where the model's name (JSON string with its quotes) stands in the body: all occurrences that an upstream may read. Empty: only in the path. */
+  modelSpans: Span[]
+  stream: boolean
+  framing: Framing
+  /** The client's cap on generated tokens, or null. */
+  maxOutputTokens: number | null
+  /** Session hint from the body, most specific first found (ACC-4), or null. Not hashed yet. */
+  sessionHint: string | null
+  /** Byte ranges whose hash is the fallback session key: tools, system prompt, first user message (ACC-4). */
+  prefixSpans: Span[]
+  /** `store` of a Responses request: the value's span, null when absent (REL-3). */
+  storeSpan: Span | null
+  /** Chat only. `absent`: no stream_options; `object`: present without include_usage true. Null: usage was asked for, or not a stream (REL-8). */
+  usageOption: { kind: 'absent' } | { kind: 'object'; span: Span; includeUsageSpan: Span | null } | null
+  /** Position just after the top-level `{`: where a member can be spliced in. */
+  insertAt: number
+  /** Is the top-level object without members (no comma is needed when splicing one in)? */
+  empty: boolean
+}
+
+export type FinalStatus = 'completed' | 'incomplete' | 'failed' | 'queued' | 'blocked' | 'error' | 'truncated'
+
+/** What an upstream said went wrong, wherever it said it: an HTTP error's body, an error event, an error object inside a 200. */
+export interface UpstreamError {
+  type: string | null
+  code: string | null
+  /** HTTP-like status if the body names or implies one (529 for overloaded_error, 429 for rate_limit_error), else null. */
+  status: number | null
+  message: string | null
+}
+
+/** What a response said, read at its end or wherever it was cut. */
+export interface Reading {
+  final: FinalStatus
+  /** Normalised; the provider's last report (for Anthropic merged over its events). Null: none seen. */
+  usage: Usage | null
+  /** `final`: the provider's closing report; `provisional`: only a first guess was seen (message_start of a cut stream, a non-final chunk). */
+  usageCertainty: 'final' | 'provisional' | 'none'
+  iterations: IterationUsage[] | null
+  model: string | null
+  serviceTier: string | null
+  responseId: string | null
+  finishReason: string | null
+  error: UpstreamError | null
+}
+
+/**
+ * Follows one response body (REL-8). `push` costs O(1) besides one small copy and never throws; the parsing is done once, in `read`.
+ * The same Reading comes out however the bytes were split.
+ */
+export interface Meter {
+  push(chunk: Uint8Array): void
+  read(): Reading
+  /** Body bytes seen so far. */
+  readonly bytes: number
+}
+
+/**
+ * Looks at the first frames of a stream before anything goes to the client (REL-11).
+ * `hold`: nothing decisive yet; `commit`: real content (or a good end) was seen; `fault`: an error event, or bytes that are not this protocol.
+ */
+export type GateState = 'hold' | 'commit' | 'fault'
+export interface Gate {
+  push(chunk: Uint8Array): GateState
+  /** The body ended: an empty stream, or one that ended while held, is a fault (unless what it said was a good end). */
+  end(): GateState
+  /** Has the first data event gone by that is neither empty nor `[DONE]` nor a ping (REL-9)? */
+  readonly firstData: boolean
+  /** Whole frames seen so far (REL-11 holds at most 64). */
+  readonly frames: number
+  /** Set when `fault`: what the stream said, or null when it was malformed or empty. */
+  readonly error: UpstreamError | null
+}
+
+export interface Protocol {
+  id: ProtocolId
+  platform: Platform
+  inspect(operation: Operation, body: Uint8Array, url: URL): Inspected | Denial
+  meter(operation: Operation, framing: Framing): Meter
+  gate(operation: Operation, framing: Framing): Gate
+  /** Reads the body of a non-2xx answer. Never throws; HTML or nothing gives nulls. */
+  readError(status: number, body: Uint8Array): UpstreamError
+  /** HTTP status and JSON body of a denial in this dialect (contract.md). */
+  errorBody(denial: Denial, requestId: string): { status: number; body: string }
+  /** Bytes that end a broken stream loudly (REL-13). `lead`: bytes needed to end an event that is open at the cut, decided by the relay. */
+  errorEvent(denial: Denial, requestId: string, framing: Framing): string
+  /** Where a response names its model (REL-10), as key paths from the root of an event or body. */
+  modelPaths: readonly (readonly string[])[]
+  /** Model ids under which `GET` lists answer in this dialect. */
+  modelList(models: readonly { id: string; createdAt: number; ownedBy: string }[]): unknown
+  modelObject(model: { id: string; createdAt: number; ownedBy: string }): unknown
+}
