@@ -1,0 +1,109 @@
+/**
+ * The one record in which a request ends (design: "one record in, one record out"). Ledger, statistics, usage log and
+ * metrics read a Receipt and nothing else. Every request that got past authentication has exactly one (REL, USE-1).
+ */
+import type { Micro } from './entities.ts'
+import type { Nano } from './money.ts'
+import type { IterationUsage, Usage } from './usage.ts'
+
+export const REQUEST_STATUSES = ['pending', 'streaming', 'completed', 'failed', 'cancelled'] as const
+export type RequestStatus = (typeof REQUEST_STATUSES)[number]
+
+export const METERINGS = ['measured', 'partly_estimated', 'unknown'] as const
+export type Metering = (typeof METERINGS)[number]
+
+export const BILLING_TYPES = ['balance', 'key', 'subscription', 'none'] as const
+export type BillingType = (typeof BILLING_TYPES)[number]
+
+/** One try at one account, in order (ACC-5). */
+export interface Attempt {
+  accountId: string
+  /** HTTP status of the upstream; null when there was none (connect error, time-out). */
+  status: number | null
+  durationMs: number
+  /** Why it was not the last: a word of core/failure ("rate_limited", "connect_error" …); null for the one that served. */
+  reason: string | null
+  upstreamRequestId: string | null
+  /** Tokens of a failed attempt, so that the operator's bill can be reconciled (BIL-9). */
+  usage: Usage | null
+}
+
+/** Why accounts were passed over when choosing (ACC-17): counts by cause. */
+export interface ChoiceExplained {
+  candidates: number
+  passedOver: Record<string, number>
+  sticky: 'none' | 'hit' | 'miss' | 'moved'
+}
+
+/** Costs in parts; every total is the sum of its parts (BIL-6). */
+export interface Costs {
+  inputNano: Nano
+  outputNano: Nano
+  cacheWriteNano: Nano
+  cacheReadNano: Nano
+  requestNano: Nano
+  /** List price. */
+  totalNano: Nano
+  chargedNano: Nano
+  upstreamNano: Nano
+}
+
+export const NO_COSTS: Readonly<Costs> = Object.freeze({
+  inputNano: 0n,
+  outputNano: 0n,
+  cacheWriteNano: 0n,
+  cacheReadNano: 0n,
+  requestNano: 0n,
+  totalNano: 0n,
+  chargedNano: 0n,
+  upstreamNano: 0n,
+})
+
+export interface Receipt {
+  /** UUIDv7: the value of `x-turnpike-request-id`. Its time is `createdAtMs`. */
+  id: string
+  userId: string | null
+  keyId: string | null
+  accountId: string | null
+  groupId: string | null
+  subscriptionId: string | null
+  platform: string
+  protocol: string
+  /** Operation's path as the client called it, without query. */
+  endpoint: string
+  model: string
+  upstreamModel: string | null
+  usage: Usage
+  iterations: IterationUsage[] | null
+  costs: Costs
+  priced: boolean
+  /** Which price row and multipliers were used (BIL-2, BIL-6); null when unpriced. */
+  priceUsed: PriceUsed | null
+  metering: Metering
+  billingType: BillingType
+  stream: boolean
+  status: RequestStatus
+  httpStatus: number | null
+  errorCode: string | null
+  errorMessage: string | null
+  upstreamRequestId: string | null
+  durationMs: number
+  firstTokenMs: number | null
+  attempts: Attempt[]
+  choice: ChoiceExplained | null
+  serviceTier: string | null
+  userAgent: string | null
+  clientIp: string | null
+  createdAtMs: number
+  finishedAtMs: number
+}
+
+export interface PriceUsed {
+  /** The row's model name that matched, and where it came from. */
+  model: string
+  source: 'account' | 'operator' | 'built-in'
+  /** Date of the row, "2026-07-24". */
+  date: string
+  groupMultiplier: Micro
+  accountMultiplier: Micro
+}
