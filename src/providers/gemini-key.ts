@@ -1,0 +1,25 @@
+/** Google's Generative Language API by API key. The API version is the client's: v1beta and v1 offer different fields. */
+import type { Provider } from './provider.ts'
+import { joinUrl } from './provider.ts'
+
+const PUBLIC_BASE_URL = 'https://generativelanguage.googleapis.com'
+
+export const geminiKey: Provider = {
+  id: 'gemini-key',
+  platform: 'gemini',
+  accountType: 'api_key',
+  speaks: ['gemini'],
+  lacks: [],
+  endpoint: ({ account, operation, model, version, search }) =>
+    joinUrl(
+      account.credentials.baseUrl ?? PUBLIC_BASE_URL,
+      version,
+      `/models/${encodeURIComponent(model)}${operation.path}`,
+    ) + search,
+  authorize: (_account, secret) => ({ 'x-goog-api-key': secret }),
+  defaultHeaders: { 'content-type': 'application/json' },
+  forwardHeaders: new Set(['accept-language', 'content-type', 'user-agent', 'x-goog-api-client']),
+  forwardPrefixes: [],
+  forceStoreFalse: false,
+  accept: 'any',
+}

@@ -1,0 +1,36 @@
+/** OpenAI's public API by API key, and every service that speaks its dialects under another base URL. */
+import type { Provider } from './provider.ts'
+import { joinUrl } from './provider.ts'
+
+const PUBLIC_BASE_URL = 'https://api.openai.com'
+
+/** REL-4, and the session and request headers that Codex sends (its turns are joined by them upstream). */
+export const OPENAI_FORWARD_HEADERS: ReadonlySet<string> = new Set([
+  'accept-language',
+  'content-type',
+  'user-agent',
+  'originator',
+  'session_id',
+  'session-id',
+  'thread-id',
+  'conversation_id',
+  'x-client-request-id',
+  'version',
+])
+export const OPENAI_FORWARD_PREFIXES: readonly string[] = ['x-codex-']
+
+export const openaiKey: Provider = {
+  id: 'openai-key',
+  platform: 'openai',
+  accountType: 'api_key',
+  speaks: ['openai-responses', 'openai-chat'],
+  lacks: [],
+  endpoint: ({ account, operation, search }) =>
+    joinUrl(account.credentials.baseUrl ?? PUBLIC_BASE_URL, 'v1', operation.path) + search,
+  authorize: (_account, secret) => ({ authorization: `Bearer ${secret}` }),
+  defaultHeaders: { 'content-type': 'application/json' },
+  forwardHeaders: OPENAI_FORWARD_HEADERS,
+  forwardPrefixes: OPENAI_FORWARD_PREFIXES,
+  forceStoreFalse: false,
+  accept: 'by-stream',
+}
