@@ -40,6 +40,8 @@ export interface AccountPool {
   remove(accountId: string): void
   get(accountId: string): PoolEntry | undefined
   entries(): IterableIterator<PoolEntry>
+  /** The kinds of account in a pool: a sample of each, and one that can serve now, if any. */
+  kinds(poolId: string): { sample: Account; ready: Account | null }[]
   choose(input: ChooseInput): Choice | null
   /** Is this very account in the pool and able to serve now (sticky sessions, bound accounts)? Its upstream model, or null. */
   usable(entry: PoolEntry, input: ChooseInput): string | null
@@ -198,6 +200,10 @@ export function createAccountPool(poolsOf: (account: Account) => readonly string
     },
     get: (accountId) => entries.get(accountId),
     entries: () => entries.values(),
+    kinds: (poolId) =>
+      (pools.get(poolId) ?? []).flatMap((tier) =>
+        [...tier.kinds.values()].map((kind) => ({ sample: kind.sample, ready: kind.ready.peek()?.account ?? null })),
+      ),
     choose,
     usable(entry, input) {
       wake(input.nowMs)

@@ -5,8 +5,11 @@
  * Adding one is one folder with inspect, meter, gate, error and a line in `./table.ts` (REL-18).
  */
 import type { Denial } from '../core/denial.ts'
+import type { UpstreamError } from '../core/failure.ts'
 import type { Platform, ProtocolId } from '../core/platform.ts'
 import type { IterationUsage, Usage } from '../core/usage.ts'
+
+export type { UpstreamError } from '../core/failure.ts'
 
 /** Half-open byte range in a request body. */
 export interface Span {
@@ -54,15 +57,6 @@ export interface Inspected {
 }
 
 export type FinalStatus = 'completed' | 'incomplete' | 'failed' | 'queued' | 'blocked' | 'error' | 'truncated'
-
-/** What an upstream said went wrong, wherever it said it: an HTTP error's body, an error event, an error object inside a 200. */
-export interface UpstreamError {
-  type: string | null
-  code: string | null
-  /** HTTP-like status if the body names or implies one (529 for overloaded_error, 429 for rate_limit_error), else null. */
-  status: number | null
-  message: string | null
-}
 
 /** What a response said, read at its end or wherever it was cut. */
 export interface Reading {

@@ -14,6 +14,7 @@ export const openaiCodex: Provider = {
     const base = account.credentials.baseUrl ?? CODEX_BASE_URL
     return (base.endsWith('/') ? base.slice(0, -1) : base) + operation.path + search
   },
+  modelList: null,
   authorize: (account, secret) => {
     const headers: Record<string, string> = { authorization: `Bearer ${secret}` }
     if (account.credentials.chatgptAccountId) headers['chatgpt-account-id'] = account.credentials.chatgptAccountId

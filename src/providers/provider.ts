@@ -38,6 +38,8 @@ export interface Provider {
   lacks: readonly string[]
   /** Full upstream URL (REL-3). */
   endpoint(input: EndpointInput): string
+  /** Where the vendor lists its models, and how to read that list; null when it has none (ACC-2). */
+  modelList: { url(account: Account): string; ids(list: unknown): string[] } | null
   /** Header with the credential. The secret is an API key or an OAuth access token. */
   authorize(account: Account, secret: string): Record<string, string>
   /** Sent when the client sent none of that name. Lower case. */
@@ -64,4 +66,14 @@ export function joinUrl(baseUrl: string, version: string, path: string): string 
   const pathStart = base.indexOf('/', base.indexOf('//') + 2)
   const hasVersion = pathStart !== -1 && /\/v\d+(?:(?:alpha|beta)\d*)?(?:\/|$)/.test(base.slice(pathStart))
   return hasVersion ? base + path : `${base}/${version}${path}`
+}
+
+/** Reads `{ [field]: [{ [id]: string }] }`, the shape of every vendor's model list. Anything else gives no names. */
+export function idsIn(list: unknown, field: string, id: string): string[] {
+  if (typeof list !== 'object' || list === null) return []
+  const items = (list as Record<string, unknown>)[field]
+  if (!Array.isArray(items)) return []
+  return items
+    .map((item) => (typeof item === 'object' && item !== null ? (item as Record<string, unknown>)[id] : null))
+    .filter((name) => typeof name === 'string')
 }

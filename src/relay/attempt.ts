@@ -1,0 +1,129 @@
+/**
+ * One try at one account: body for this account, headers, the call, and what came of it (REL-3, REL-11, REL-17).
+ * Returns a Response once the client is committed to this upstream, or a Failure while nothing has gone out.
+ */
+import type { Choice } from '../core/account-pool.ts'
+import { causeOfStatus, type Failure, judge } from '../core/failure.ts'
+import type { Credentials } from '../credentials/credentials.ts'
+import type { Watchdog } from '../lib/watchdog.ts'
+import { requestEdits, splice } from '../protocols/splice.ts'
+import type { Provider } from '../providers/provider.ts'
+import { providerFor } from '../providers/table.ts'
+import { answerStream } from './answer-stream.ts'
+import { answerWhole, passError } from './answer-whole.ts'
+import type { Exchange } from './exchange.ts'
+import { upstreamHeaders, upstreamRequestIdOf } from './headers.ts'
+import type { RelaySettings } from './settings.ts'
+import type { SettleDeps } from './settle.ts'
+import { startTimedCall, type TimedCall } from './timed-call.ts'
+import type { Upstream, UpstreamAnswer } from './upstream.ts'
+
+export interface AttemptDeps extends SettleDeps {
+  settings: RelaySettings
+  upstream: Upstream
+  credentials: Credentials
+  watchdog: Watchdog
+}
+
+/** `served`: the upstream did its work (a success for the account); otherwise the client's own fault was passed on. */
+export type Attempted = { status: number | null; durationMs: number } & (
+  | { kind: 'response'; response: Response; served: boolean }
+  | { kind: 'failure'; failure: Failure }
+)
+
+/** The part of an error body that is read; the rest is not worth waiting for. */
+const MOST_ERROR_BYTES = 1_048_576
+
+export async function attempt(deps: AttemptDeps, exchange: Exchange, choice: Choice): Promise<Attempted> {
+  const startedAt = performance.now()
+  const { account } = choice.entry
+  const took = () => Math.round(performance.now() - startedAt)
+  const failed = (failure: Failure): Attempted => ({
+    kind: 'failure',
+    failure,
+    status: failure.status,
+    durationMs: took(),
+  })
+  exchange.upstreamRequestId = null
+  const provider = providerFor(account.platform, account.type)
+  const secret = await deps.credentials.secretOf(account)
+  if (!provider || secret === null) {
+    return failed({ cause: 'credential_error', status: null, error: null, retryAfterMs: null })
+  }
+  const call = startTimedCall(deps, exchange, account, toUpstreamRequest(exchange, choice, provider, secret))
+  const answer = await call.answer
+  if ('cause' in answer) {
+    call.stop()
+    return failed(answer)
+  }
+  exchange.upstreamRequestId = upstreamRequestIdOf(answer.headers)
+  if (answer.status < 200 || answer.status > 299) return judgeStatus(deps, exchange, call, answer, took)
+  const framing = framingOf(exchange, answer)
+  const result =
+    framing === 'json'
+      ? await answerWhole(deps, exchange, call, answer)
+      : await answerStream(deps, exchange, call, answer, framing)
+  return result instanceof Response
+    ? { kind: 'response', response: result, served: true, status: answer.status, durationMs: took() }
+    : failed(result)
+}
+
+function toUpstreamRequest(exchange: Exchange, choice: Choice, provider: Provider, secret: string) {
+  const { call, inspected, body } = exchange
+  const { account } = choice.entry
+  const model = inspected?.model ?? ''
+  const edits = inspected
+    ? requestEdits(inspected, {
+        upstreamModel: choice.upstreamModel,
+        forceStoreFalse: provider.forceStoreFalse && call.operation.id.startsWith('responses'),
+        askUsage: true,
+      })
+    : []
+  const stream = inspected?.stream ?? false
+  return {
+    url: provider.endpoint({
+      account,
+      operation: call.operation,
+      model: choice.upstreamModel || model,
+      version: call.version,
+      search: call.url.search,
+    }),
+    method: 'POST' as const,
+    headers: upstreamHeaders({ client: call.request.headers, provider, account, secret, stream }),
+    body: splice(body, edits),
+    proxyUrl: account.proxy?.url ?? null,
+  }
+}
+
+/** How the body is framed is the upstream's word, not our hope: a JSON object where a stream was asked for is relayed whole. */
+function framingOf(exchange: Exchange, answer: UpstreamAnswer): 'sse' | 'json' | 'json-array' {
+  const asked = exchange.inspected?.framing ?? 'json'
+  if (!exchange.inspected?.stream) return 'json'
+  const type = answer.headers.get('content-type') ?? ''
+  if (type.includes('application/json')) return asked === 'json-array' ? 'json-array' : 'json'
+  return asked === 'json-array' && !type.includes('text/event-stream') ? 'json-array' : 'sse'
+}
+
+/** Not a success: read what it says, and either pass the client's own fault on or report a failure (REL-12). */
+async function judgeStatus(
+  deps: AttemptDeps,
+  exchange: Exchange,
+  call: TimedCall,
+  answer: UpstreamAnswer,
+  took: () => number,
+): Promise<Attempted> {
+  const body = await answer.body.bytes(MOST_ERROR_BYTES).catch(() => new Uint8Array())
+  call.stop()
+  const error = exchange.call.protocol.readError(answer.status, body)
+  const listed = exchange.account?.customErrorCodes
+  const cause = listed && !listed.includes(answer.status) ? 'masked_status' : causeOfStatus(answer.status)
+  const failure: Failure = { cause, status: answer.status, error, retryAfterMs: retryAfterMs(answer.headers) }
+  if (judge(failure).next !== 'pass') return { kind: 'failure', failure, status: answer.status, durationMs: took() }
+  const response = passError(deps, exchange, answer, body, error)
+  return { kind: 'response', response, served: false, status: answer.status, durationMs: took() }
+}
+
+function retryAfterMs(headers: Headers): number | null {
+  const seconds = Number(headers.get('retry-after') ?? Number.NaN)
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : null
+}
