@@ -53,6 +53,8 @@ export interface AccountPool {
   /** Out of the heaps until a time (null: until changed). A longer park is never shortened by a shorter one (ACC-6). */
   park(entry: PoolEntry, cause: ParkCause, untilMs: number | null): void
   unpark(entry: PoolEntry): void
+  /** One request at a time from now on, or no longer (ACC-6). */
+  setProbing(entry: PoolEntry, probing: boolean): void
   /** Brings back every account whose time has come. Returns how many. */
   wake(nowMs: number): number
   readonly size: number
@@ -229,12 +231,26 @@ export function createAccountPool(poolsOf: (account: Account) => readonly string
       entry.park = null
       refresh(entry)
     },
+    setProbing(entry, probing) {
+      if (entry.probing === probing) return
+      entry.probing = probing
+      refresh(entry)
+    },
     wake,
   }
 }
 
 function newEntry(account: Account): PoolEntry {
-  return { account, mapper: compileMapping({}), usedAt: 0, inFlight: 0, park: null, kinds: [], countedAs: null }
+  return {
+    account,
+    mapper: compileMapping({}),
+    usedAt: 0,
+    inFlight: 0,
+    probing: false,
+    park: null,
+    kinds: [],
+    countedAs: null,
+  }
 }
 
 function tierOf(pools: Map<string, Tier[]>, poolId: string, priority: number): Tier {

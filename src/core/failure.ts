@@ -34,8 +34,17 @@ export interface Failure {
   /** HTTP status of the answer, or the one that an error inside a 200 implies; null when there was no answer. */
   status: number | null
   error: UpstreamError | null
-  /** As the provider said, ms from now; null when it did not. */
-  retryAfterMs: number | null
+  /** Until when and for what the provider limits, as it said; null when it did not. */
+  told: ToldLimit | null
+}
+
+/** What a provider said about a limit; read by `providers/limits`. */
+export interface ToldLimit {
+  untilMs: number
+  /** The header or field that said it. */
+  source: string
+  /** Only models of this family are limited; null: the whole account. */
+  family: string | null
 }
 
 export interface Judgement {
@@ -61,9 +70,9 @@ export function causeOfStatus(status: number): FailureCause {
 
 /** An error that came inside a 200, before anything went to the client (REL-11). Without a status of its own it counts as a server error. */
 export function failureOfStreamError(error: UpstreamError | null): Failure {
-  if (!error) return { cause: 'stream_fault', status: null, error: null, retryAfterMs: null }
+  if (!error) return { cause: 'stream_fault', status: null, error: null, told: null }
   const status = error.status ?? 500
-  return { cause: causeOfStatus(status), status, error, retryAfterMs: null }
+  return { cause: causeOfStatus(status), status, error, told: null }
 }
 
 export function judge(failure: Failure): Judgement {
@@ -90,11 +99,9 @@ export function judge(failure: Failure): Judgement {
 }
 
 /** What the client is told when nobody else can serve it (REL-12). Names no account, URL or secret. */
-export function denialOf(failure: Failure, maxRetryAfterMs: number): Denial {
-  const retryAfter =
-    failure.retryAfterMs === null
-      ? undefined
-      : Math.max(1, Math.ceil(Math.min(failure.retryAfterMs, maxRetryAfterMs) / 1000))
+export function denialOf(failure: Failure, nowMs: number, maxRetryAfterMs: number): Denial {
+  const waitMs = failure.told === null ? null : Math.min(failure.told.untilMs - nowMs, maxRetryAfterMs)
+  const retryAfter = waitMs === null ? undefined : Math.max(1, Math.ceil(waitMs / 1000))
   switch (failure.cause) {
     case 'unauthorized':
     case 'credential_error':

@@ -1,4 +1,5 @@
 /** Anthropic's API by API key, and services that speak Messages under another base URL. */
+import { anthropicFamily, anthropicLimit, anthropicSnapshot } from './limits/anthropic-limits.ts'
 import type { Provider } from './provider.ts'
 import { idsIn, joinUrl } from './provider.ts'
 
@@ -41,6 +42,10 @@ export const anthropicKey: Provider = {
   defaultHeaders: ANTHROPIC_DEFAULT_HEADERS,
   forwardHeaders: ANTHROPIC_FORWARD_HEADERS,
   forwardPrefixes: ANTHROPIC_FORWARD_PREFIXES,
+  readLimit: anthropicLimit,
+  readSnapshot: anthropicSnapshot,
+  snapshotPrefix: 'anthropic',
+  familyOf: anthropicFamily,
   forceStoreFalse: false,
   accept: 'by-stream',
 }

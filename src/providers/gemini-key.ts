@@ -1,4 +1,5 @@
 /** Google's Generative Language API by API key. The API version is the client's: v1beta and v1 offer different fields. */
+import { geminiLimit } from './limits/gemini-limits.ts'
 import type { Provider } from './provider.ts'
 import { idsIn, joinUrl } from './provider.ts'
 
@@ -24,6 +25,10 @@ export const geminiKey: Provider = {
   defaultHeaders: { 'content-type': 'application/json' },
   forwardHeaders: new Set(['accept-language', 'content-type', 'user-agent', 'x-goog-api-client']),
   forwardPrefixes: [],
+  readLimit: geminiLimit,
+  readSnapshot: null,
+  snapshotPrefix: '',
+  familyOf: (model) => model,
   forceStoreFalse: false,
   accept: 'any',
 }

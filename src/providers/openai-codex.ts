@@ -1,4 +1,6 @@
 /** OpenAI by ChatGPT sign-in: the Codex Responses endpoint (REL-3). It stores nothing, and says so in every request. */
+
+import { codexLimit, codexSnapshot } from './limits/codex-limits.ts'
 import { OPENAI_FORWARD_HEADERS, OPENAI_FORWARD_PREFIXES } from './openai-key.ts'
 import type { Provider } from './provider.ts'
 
@@ -23,6 +25,10 @@ export const openaiCodex: Provider = {
   defaultHeaders: { 'content-type': 'application/json' },
   forwardHeaders: OPENAI_FORWARD_HEADERS,
   forwardPrefixes: OPENAI_FORWARD_PREFIXES,
+  readLimit: codexLimit,
+  readSnapshot: codexSnapshot,
+  snapshotPrefix: 'codex',
+  familyOf: (model) => model,
   forceStoreFalse: true,
   accept: 'by-stream',
 }

@@ -1,4 +1,5 @@
 /** OpenAI's public API by API key, and every service that speaks its dialects under another base URL. */
+import { openaiLimit } from './limits/openai-limits.ts'
 import type { Provider } from './provider.ts'
 import { idsIn, joinUrl } from './provider.ts'
 
@@ -35,6 +36,10 @@ export const openaiKey: Provider = {
   defaultHeaders: { 'content-type': 'application/json' },
   forwardHeaders: OPENAI_FORWARD_HEADERS,
   forwardPrefixes: OPENAI_FORWARD_PREFIXES,
+  readLimit: openaiLimit,
+  readSnapshot: null,
+  snapshotPrefix: '',
+  familyOf: (model) => model,
   forceStoreFalse: false,
   accept: 'by-stream',
 }

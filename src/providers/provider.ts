@@ -7,6 +7,7 @@
 import type { Account } from '../core/entities.ts'
 import type { AccountType, Platform, ProtocolId } from '../core/platform.ts'
 import type { Operation } from '../protocols/protocol.ts'
+import type { ReadLimit, ReadSnapshot } from './limits/limit.ts'
 
 export const PROVIDER_IDS = [
   'openai-key',
@@ -47,6 +48,14 @@ export interface Provider {
   /** Client headers that may pass (REL-4); lower case. Everything else stays here. */
   forwardHeaders: ReadonlySet<string>
   forwardPrefixes: readonly string[]
+  /** What a 429 says about when and for what it ends (ACC-6). */
+  readLimit: ReadLimit
+  /** The subscription's windows, on every answer (ACC-11); null where the vendor sends none. */
+  readSnapshot: ReadSnapshot | null
+  /** How a snapshot's fields are named in the account's `extra`. */
+  snapshotPrefix: string
+  /** Models that share a limit. */
+  familyOf(model: string): string
   /** Body says `store:false` whatever the client said (REL-3). */
   forceStoreFalse: boolean
   /** `accept` is set by what is asked for, not by the client (REL-3). */

@@ -49,7 +49,7 @@ export async function answerStream(
     call.abort('fault before the first content')
     const { timedOut } = call
     return timedOut
-      ? { cause: 'first_byte_timeout', status: null, error: null, retryAfterMs: null }
+      ? { cause: 'first_byte_timeout', status: null, error: null, told: null }
       : failureOfStreamError(tap.faultError)
   }
   call.streaming()

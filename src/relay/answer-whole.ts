@@ -27,7 +27,7 @@ export async function answerWhole(
   call.stop()
   if (body === null || !looksLikeJson(body)) {
     call.abort('answer is not usable')
-    return { cause: 'stream_fault', status: answer.status, error: null, retryAfterMs: null }
+    return { cause: 'stream_fault', status: answer.status, error: null, told: null }
   }
   const { protocol, operation } = exchange.call
   const meter = protocol.meter(operation, 'json')

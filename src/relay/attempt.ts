@@ -3,12 +3,14 @@
  * Returns a Response once the client is committed to this upstream, or a Failure while nothing has gone out.
  */
 import type { Choice } from '../core/account-pool.ts'
+import type { Account } from '../core/entities.ts'
 import { causeOfStatus, type Failure, judge } from '../core/failure.ts'
 import type { Credentials } from '../credentials/credentials.ts'
 import type { Watchdog } from '../lib/watchdog.ts'
 import { requestEdits, splice } from '../protocols/splice.ts'
 import type { Provider } from '../providers/provider.ts'
 import { providerFor } from '../providers/table.ts'
+import type { Health } from '../state/health.ts'
 import { answerStream } from './answer-stream.ts'
 import { answerWhole, passError } from './answer-whole.ts'
 import type { Exchange } from './exchange.ts'
@@ -23,6 +25,7 @@ export interface AttemptDeps extends SettleDeps {
   upstream: Upstream
   credentials: Credentials
   watchdog: Watchdog
+  health: Health
 }
 
 /** `served`: the upstream did its work (a success for the account); otherwise the client's own fault was passed on. */
@@ -48,7 +51,7 @@ export async function attempt(deps: AttemptDeps, exchange: Exchange, choice: Cho
   const provider = providerFor(account.platform, account.type)
   const secret = await deps.credentials.secretOf(account)
   if (!provider || secret === null) {
-    return failed({ cause: 'credential_error', status: null, error: null, retryAfterMs: null })
+    return failed({ cause: 'credential_error', status: null, error: null, told: null })
   }
   const call = startTimedCall(deps, exchange, account, toUpstreamRequest(exchange, choice, provider, secret))
   const answer = await call.answer
@@ -57,7 +60,10 @@ export async function attempt(deps: AttemptDeps, exchange: Exchange, choice: Cho
     return failed(answer)
   }
   exchange.upstreamRequestId = upstreamRequestIdOf(answer.headers)
-  if (answer.status < 200 || answer.status > 299) return judgeStatus(deps, exchange, call, answer, took)
+  noteWindows(deps, account, provider, answer)
+  if (answer.status < 200 || answer.status > 299) {
+    return judgeStatus(deps, exchange, call, answer, { provider, model: choice.upstreamModel, took })
+  }
   const framing = framingOf(exchange, answer)
   const result =
     framing === 'json'
@@ -104,26 +110,42 @@ function framingOf(exchange: Exchange, answer: UpstreamAnswer): 'sse' | 'json' |
   return asked === 'json-array' && !type.includes('text/event-stream') ? 'json-array' : 'sse'
 }
 
+/** Every answer may tell how full the account's windows are (ACC-11). */
+function noteWindows(deps: AttemptDeps, account: Account, provider: Provider, answer: UpstreamAnswer): void {
+  const header = (name: string) => answer.headers.get(name)
+  const snapshot = provider.readSnapshot?.({ header, nowMs: deps.nowMs() })
+  if (snapshot) deps.health.noteSnapshot(account.id, snapshot)
+}
+
 /** Not a success: read what it says, and either pass the client's own fault on or report a failure (REL-12). */
 async function judgeStatus(
   deps: AttemptDeps,
   exchange: Exchange,
   call: TimedCall,
   answer: UpstreamAnswer,
-  took: () => number,
+  about: { provider: Provider; model: string; took: () => number },
 ): Promise<Attempted> {
+  const { status, headers } = answer
   const body = await answer.body.bytes(MOST_ERROR_BYTES).catch(() => new Uint8Array())
   call.stop()
-  const error = exchange.call.protocol.readError(answer.status, body)
+  const error = exchange.call.protocol.readError(status, body)
   const listed = exchange.account?.customErrorCodes
-  const cause = listed && !listed.includes(answer.status) ? 'masked_status' : causeOfStatus(answer.status)
-  const failure: Failure = { cause, status: answer.status, error, retryAfterMs: retryAfterMs(answer.headers) }
-  if (judge(failure).next !== 'pass') return { kind: 'failure', failure, status: answer.status, durationMs: took() }
+  const cause = listed && !listed.includes(status) ? 'masked_status' : causeOfStatus(status)
+  const header = (name: string) => headers.get(name)
+  const limited = cause === 'rate_limited' || cause === 'overloaded' || status === 503
+  const told = limited
+    ? about.provider.readLimit({ status, header, body: parsed(body), model: about.model, nowMs: deps.nowMs() })
+    : null
+  const failure: Failure = { cause, status, error, told }
+  if (judge(failure).next !== 'pass') return { kind: 'failure', failure, status, durationMs: about.took() }
   const response = passError(deps, exchange, answer, body, error)
-  return { kind: 'response', response, served: false, status: answer.status, durationMs: took() }
+  return { kind: 'response', response, served: false, status, durationMs: about.took() }
 }
 
-function retryAfterMs(headers: Headers): number | null {
-  const seconds = Number(headers.get('retry-after') ?? Number.NaN)
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : null
+function parsed(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(body))
+  } catch {
+    return null
+  }
 }

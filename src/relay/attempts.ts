@@ -7,7 +7,6 @@
 
 import type { Choice, ChooseInput } from '../core/account-pool.ts'
 import { type Denial, deny } from '../core/denial.ts'
-import type { Account } from '../core/entities.ts'
 import { denialOf, type Failure, judge } from '../core/failure.ts'
 import { providerFor } from '../providers/table.ts'
 import { type Directory, platformPool } from '../state/directory.ts'
@@ -18,9 +17,6 @@ import { settle } from './settle.ts'
 
 export interface AttemptsDeps extends AttemptDeps {
   directory: Directory
-  /** What a failure means for the account's future: cooldown, circuit, status (ACC-6). */
-  noteFailure(account: Account, failure: Failure, model: string): void
-  noteSuccess(account: Account, model: string): void
 }
 
 export async function serve(deps: AttemptsDeps, exchange: Exchange): Promise<Response> {
@@ -33,13 +29,13 @@ export async function serve(deps: AttemptsDeps, exchange: Exchange): Promise<Res
     const result = await attempt(deps, exchange, choice)
     record(exchange, choice, result)
     if (result.kind === 'response') {
-      if (result.served) deps.noteSuccess(choice.entry.account, exchange.upstreamModel ?? '')
+      if (result.served) deps.health.noteSuccess(choice.entry.account.id)
       return result.response
     }
     last = result.failure
     deps.releaseSlot(exchange)
     const judgement = judge(last)
-    if (judgement.blamesAccount) deps.noteFailure(choice.entry.account, last, choice.upstreamModel)
+    if (judgement.blamesAccount) deps.health.noteFailure(choice.entry.account.id, last)
     if (judgement.next === 'stop') break
   }
   return giveUp(deps, exchange, last)
@@ -49,14 +45,20 @@ function choose(deps: AttemptsDeps, exchange: Exchange, tried: ReadonlySet<strin
   const { directory } = deps
   const { operation, protocol } = exchange.call
   const model = exchange.inspected?.model ?? ''
+  const nowMs = deps.nowMs()
   const input: ChooseInput = {
     poolId: exchange.group?.id ?? platformPool(protocol.platform),
     model,
-    nowMs: deps.nowMs(),
+    nowMs,
     excluded: tried,
     offers: (account) => {
       const provider = providerFor(account.platform, account.type)
       return provider?.speaks.includes(protocol.id) === true && !provider.lacks.includes(operation.id)
+    },
+    blockedFor: (entry) => {
+      const provider = providerFor(entry.account.platform, entry.account.type)
+      const family = provider?.familyOf(entry.mapper.map(model) ?? model) ?? model
+      return deps.health.blocks(entry, family, nowMs)
     },
   }
   const boundId = exchange.policy.key.boundAccounts[protocol.platform]
@@ -92,7 +94,7 @@ function record(exchange: Exchange, choice: Choice, result: Attempted): void {
 
 /** Nobody is left: the last error as REL-12 maps it, or that there was no account at all (ACC-5). */
 function giveUp(deps: AttemptsDeps, exchange: Exchange, last: Failure | null): Response {
-  const denial = last ? denialOf(last, deps.settings.maxRetryAfterMs) : noAccount(exchange)
+  const denial = last ? denialOf(last, deps.nowMs(), deps.settings.maxRetryAfterMs) : noAccount(exchange)
   const response = denialResponse(exchange.call.protocol, denial, exchange.id)
   settle(deps, exchange, {
     status: exchange.clientGone ? 'cancelled' : 'failed',

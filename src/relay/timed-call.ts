@@ -85,7 +85,7 @@ export function startTimedCall(
         watched.every(0, () => undefined)
         return answer
       },
-      (): Failure => ({ cause: causeOf(timedOut), status: null, error: null, retryAfterMs: null }),
+      (): Failure => ({ cause: causeOf(timedOut), status: null, error: null, told: null }),
     ),
     watched,
     abort: call.abort,

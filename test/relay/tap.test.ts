@@ -49,7 +49,9 @@ function wordGate(): Gate {
 function countingMeter(): Meter {
   let seen = 0
   return {
-    push: (chunk) => void (seen += chunk.length),
+    push(chunk) {
+      seen += chunk.length
+    },
     read: () => ({}) as Reading,
     tail: () => new Uint8Array(),
     get bytes() {
@@ -153,7 +155,7 @@ describe('the tap', () => {
   })
 
   test('a stream that breaks ends with the bytes that say so (REL-13)', async () => {
-    const { upstream, tap, ends } = setUp({
+    const { upstream, tap } = setUp({
       onEnd: (end) => (end.how === 'broken' ? bytes('event: error\n\n') : null),
     })
     await upstream.send('data: CONTENT\n\n')
