@@ -44,7 +44,10 @@ export interface Inspected {
   maxOutputTokens: number | null
   /** Session hint from the body, most specific first found (ACC-4), or null. Not hashed yet. */
   sessionHint: string | null
-  /** Byte ranges whose hash is the fallback session key: tools, system prompt, first user message (ACC-4). */
+  /**
+   * Byte ranges whose hash is the fallback session key: tools, system prompt, texts of the first user message (ACC-4).
+   * Empty when `sessionHint` is set, and when there is nothing to go by.
+   */
   prefixSpans: Span[]
   /** `store` of a Responses request: the value's span, null when absent (REL-3). */
   storeSpan: Span | null
