@@ -88,7 +88,7 @@ function conclude(
     told && reading.error?.message ? reading.error.message : 'Upstream stream ended before it was complete',
   )
   settle(deps, exchange, {
-    status: good ? 'completed' : end.clientGone ? 'cancelled' : 'failed',
+    ending: good ? 'completed' : end.clientGone ? 'client-gone' : 'broken',
     httpStatus: 200,
     errorCode: good
       ? null

@@ -51,7 +51,7 @@ export function passError(
   error: UpstreamError,
 ): Response {
   settle(deps, exchange, {
-    status: 'failed',
+    ending: 'refused',
     httpStatus: answer.status,
     errorCode: error.code ?? error.type ?? 'upstream_client_error',
     errorMessage: error.message,
@@ -70,7 +70,7 @@ function toResponse(deps: AnswerDeps, exchange: Exchange, answer: UpstreamAnswer
 function conclude(deps: AnswerDeps, exchange: Exchange, status: number, reading: Reading, bytes: number): void {
   const bad = reading.final === 'error' || reading.final === 'failed'
   settle(deps, exchange, {
-    status: bad ? 'failed' : exchange.clientGone ? 'cancelled' : 'completed',
+    ending: bad ? 'upstream-error' : exchange.clientGone ? 'client-gone' : 'completed',
     httpStatus: status,
     errorCode: bad ? (reading.error?.code ?? reading.error?.type ?? 'upstream_error') : null,
     errorMessage: reading.error?.message ?? null,

@@ -79,7 +79,7 @@ function toUpstreamRequest(exchange: Exchange, choice: Choice, provider: Provide
   const { account } = choice.entry
   const model = inspected?.model ?? ''
   const edits = inspected
-    ? requestEdits(inspected, {
+    ? requestEdits(body, inspected, {
         upstreamModel: choice.upstreamModel,
         forceStoreFalse: provider.forceStoreFalse && call.operation.id.startsWith('responses'),
         askUsage: true,

@@ -97,7 +97,7 @@ function giveUp(deps: AttemptsDeps, exchange: Exchange, last: Failure | null): R
   const denial = last ? denialOf(last, deps.nowMs(), deps.settings.maxRetryAfterMs) : noAccount(exchange)
   const response = denialResponse(exchange.call.protocol, denial, exchange.id)
   settle(deps, exchange, {
-    status: exchange.clientGone ? 'cancelled' : 'failed',
+    ending: exchange.clientGone ? 'client-gone' : last ? 'upstream-error' : 'refused',
     httpStatus: response.status,
     errorCode: denial.code,
     errorMessage: last?.error?.message ?? denial.message,

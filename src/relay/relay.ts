@@ -97,7 +97,7 @@ function watchClient(exchange: Exchange): void {
 function refuse(deps: RelayDeps, exchange: Exchange, denial: Denial): Response {
   const response = denialResponse(exchange.call.protocol, denial, exchange.id)
   settle(deps, exchange, {
-    status: 'failed',
+    ending: 'refused',
     httpStatus: response.status,
     errorCode: denial.code,
     errorMessage: denial.message,
@@ -111,7 +111,7 @@ function crash(deps: RelayDeps, exchange: Exchange, error: unknown): Response {
   if (!exchange.clientGone) deps.onCrash(error, exchange.id)
   const denial = deny('internal_error', 'The gateway failed to handle this request.')
   settle(deps, exchange, {
-    status: exchange.clientGone ? 'cancelled' : 'failed',
+    ending: exchange.clientGone ? 'client-gone' : 'refused',
     httpStatus: exchange.clientGone ? 499 : 500,
     errorCode: exchange.clientGone ? 'client_closed_request' : denial.code,
     errorMessage: denial.message,

@@ -16,4 +16,6 @@ export interface RelaySettings {
   maxRetryAfterMs: number
   maxAttempts: number
   recordClientIp: boolean
+  /** Millionths; where no group says otherwise (BIL-6). */
+  defaultRateMultiplier: number
 }
