@@ -7,6 +7,7 @@ import { type Failure, failureOfStreamError, judge } from '../core/failure.ts'
 import { createModelRewriter } from '../protocols/model-rewriter.ts'
 import { createUsageChunkFilter } from '../protocols/openai-chat/usage-filter.ts'
 import type { Framing, Meter, Reading } from '../protocols/protocol.ts'
+import type { Health } from '../state/health.ts'
 import { type Exchange, elapsedMs } from './exchange.ts'
 import { streamHeaders } from './headers.ts'
 import type { RelaySettings } from './settings.ts'
@@ -17,6 +18,7 @@ import type { UpstreamAnswer } from './upstream.ts'
 
 interface AnswerDeps extends SettleDeps {
   settings: RelaySettings
+  health: Health
 }
 
 export async function answerStream(
@@ -83,6 +85,7 @@ function conclude(
   const good = isGoodEnd(reading)
   const told = reading.final === 'error' || reading.final === 'failed'
   const cut = !good && !told
+  noteHealth(deps, exchange, good, cut && !end.clientGone)
   const denial = deny(
     'upstream_stream_broken',
     told && reading.error?.message ? reading.error.message : 'Upstream stream ended before it was complete',
@@ -102,6 +105,13 @@ function conclude(
   const { protocol } = exchange.call
   if (!cut && !(told && protocol.errorNeedsEvent(reading))) return null
   return protocol.errorEvent(denial, exchange.id, { framing, reading, tail: meter.tail() })
+}
+
+/** A stream that broke on its way counts against the account like one that never began. */
+function noteHealth(deps: AnswerDeps, exchange: Exchange, good: boolean, broke: boolean): void {
+  if (!exchange.account) return
+  if (good) deps.health.noteSuccess(exchange.account.id)
+  if (broke) deps.health.noteFailure(exchange.account.id, failureOfStreamError(null))
 }
 
 function cutCode(call: TimedCall, end: TapEnd): string {

@@ -5,6 +5,7 @@
 import { type Failure, failureOfStreamError, judge, type UpstreamError } from '../core/failure.ts'
 import { createModelRewriter } from '../protocols/model-rewriter.ts'
 import type { Reading } from '../protocols/protocol.ts'
+import type { Health } from '../state/health.ts'
 import type { Exchange } from './exchange.ts'
 import { clientHeaders } from './headers.ts'
 import type { RelaySettings } from './settings.ts'
@@ -14,6 +15,7 @@ import type { UpstreamAnswer } from './upstream.ts'
 
 interface AnswerDeps extends SettleDeps {
   settings: RelaySettings
+  health: Health
 }
 
 export async function answerWhole(
@@ -69,6 +71,7 @@ function toResponse(deps: AnswerDeps, exchange: Exchange, answer: UpstreamAnswer
 
 function conclude(deps: AnswerDeps, exchange: Exchange, status: number, reading: Reading, bytes: number): void {
   const bad = reading.final === 'error' || reading.final === 'failed'
+  if (exchange.account) deps.health.noteSuccess(exchange.account.id)
   settle(deps, exchange, {
     ending: bad ? 'upstream-error' : exchange.clientGone ? 'client-gone' : 'completed',
     httpStatus: status,

@@ -5,6 +5,7 @@
 import type { Choice } from '../core/account-pool.ts'
 import type { Account } from '../core/entities.ts'
 import { causeOfStatus, type Failure, judge } from '../core/failure.ts'
+import type { Attempt as AttemptRecord } from '../core/receipt.ts'
 import type { Credentials } from '../credentials/credentials.ts'
 import type { Watchdog } from '../lib/watchdog.ts'
 import { requestEdits, splice } from '../protocols/splice.ts'
@@ -28,31 +29,47 @@ export interface AttemptDeps extends SettleDeps {
   health: Health
 }
 
-/** `served`: the upstream did its work (a success for the account); otherwise the client's own fault was passed on. */
-export type Attempted = { status: number | null; durationMs: number } & (
+/** `served`: the upstream did its work; otherwise the client's own fault was passed on. */
+export type Attempted =
   | { kind: 'response'; response: Response; served: boolean }
   | { kind: 'failure'; failure: Failure }
-)
 
 /** The part of an error body that is read; the rest is not worth waiting for. */
 const MOST_ERROR_BYTES = 1_048_576
 
 export async function attempt(deps: AttemptDeps, exchange: Exchange, choice: Choice): Promise<Attempted> {
   const startedAt = performance.now()
-  const { account } = choice.entry
-  const took = () => Math.round(performance.now() - startedAt)
-  const failed = (failure: Failure): Attempted => ({
-    kind: 'failure',
-    failure,
-    status: failure.status,
-    durationMs: took(),
-  })
+  const record = newRecord(choice.entry.account)
+  exchange.attempts.push(record)
   exchange.upstreamRequestId = null
+  const result = await tryAccount(deps, exchange, choice, (answer) => {
+    record.status = answer.status
+    record.upstreamRequestId = exchange.upstreamRequestId
+    record.durationMs = Math.round(performance.now() - startedAt)
+  })
+  if (result.kind === 'failure') {
+    record.reason = result.failure.cause
+    record.status ??= result.failure.status
+    record.durationMs = Math.round(performance.now() - startedAt)
+  }
+  return result
+}
+
+/** Written before the call and filled in as it goes: a receipt may be written the moment that the answer is there. */
+function newRecord(account: Account): AttemptRecord {
+  return { accountId: account.id, status: null, durationMs: 0, reason: null, upstreamRequestId: null, usage: null }
+}
+
+async function tryAccount(
+  deps: AttemptDeps,
+  exchange: Exchange,
+  choice: Choice,
+  onAnswer: (answer: UpstreamAnswer) => void,
+): Promise<Attempted> {
+  const { account } = choice.entry
   const provider = providerFor(account.platform, account.type)
   const secret = await deps.credentials.secretOf(account)
-  if (!provider || secret === null) {
-    return failed({ cause: 'credential_error', status: null, error: null, told: null })
-  }
+  if (!provider || secret === null) return failed({ cause: 'credential_error', status: null, error: null, told: null })
   const call = startTimedCall(deps, exchange, account, toUpstreamRequest(exchange, choice, provider, secret))
   const answer = await call.answer
   if ('cause' in answer) {
@@ -60,19 +77,20 @@ export async function attempt(deps: AttemptDeps, exchange: Exchange, choice: Cho
     return failed(answer)
   }
   exchange.upstreamRequestId = upstreamRequestIdOf(answer.headers)
+  onAnswer(answer)
   noteWindows(deps, account, provider, answer)
   if (answer.status < 200 || answer.status > 299) {
-    return judgeStatus(deps, exchange, call, answer, { provider, model: choice.upstreamModel, took })
+    return judgeStatus(deps, exchange, call, answer, { provider, model: choice.upstreamModel })
   }
   const framing = framingOf(exchange, answer)
   const result =
     framing === 'json'
       ? await answerWhole(deps, exchange, call, answer)
       : await answerStream(deps, exchange, call, answer, framing)
-  return result instanceof Response
-    ? { kind: 'response', response: result, served: true, status: answer.status, durationMs: took() }
-    : failed(result)
+  return result instanceof Response ? { kind: 'response', response: result, served: true } : failed(result)
 }
+
+const failed = (failure: Failure): Attempted => ({ kind: 'failure', failure })
 
 function toUpstreamRequest(exchange: Exchange, choice: Choice, provider: Provider, secret: string) {
   const { call, inspected, body } = exchange
@@ -123,7 +141,7 @@ async function judgeStatus(
   exchange: Exchange,
   call: TimedCall,
   answer: UpstreamAnswer,
-  about: { provider: Provider; model: string; took: () => number },
+  about: { provider: Provider; model: string },
 ): Promise<Attempted> {
   const { status, headers } = answer
   const body = await answer.body.bytes(MOST_ERROR_BYTES).catch(() => new Uint8Array())
@@ -137,9 +155,9 @@ async function judgeStatus(
     ? about.provider.readLimit({ status, header, body: parsed(body), model: about.model, nowMs: deps.nowMs() })
     : null
   const failure: Failure = { cause, status, error, told }
-  if (judge(failure).next !== 'pass') return { kind: 'failure', failure, status, durationMs: about.took() }
+  if (judge(failure).next !== 'pass') return failed(failure)
   const response = passError(deps, exchange, answer, body, error)
-  return { kind: 'response', response, served: false, status, durationMs: about.took() }
+  return { kind: 'response', response, served: false }
 }
 
 function parsed(body: Uint8Array): unknown {

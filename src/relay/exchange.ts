@@ -38,6 +38,8 @@ export interface Exchange {
   inspected: Inspected | null
   attempts: Attempt[]
   choice: ChoiceExplained | null
+  /** Key of the session's binding (ACC-4); null: not looked for yet, or nothing to go by. */
+  session: string | null
   /** The account that is serving or served last, and what it calls the model. */
   account: Account | null
   entry: PoolEntry | null

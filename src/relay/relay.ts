@@ -14,7 +14,7 @@ import { readBody } from './read-body.ts'
 import { denialResponse } from './respond.ts'
 import { settle } from './settle.ts'
 
-export interface RelayDeps extends AttemptsDeps {
+export type RelayDeps = AttemptsDeps & {
   /** Requests past authentication and not settled yet: shutdown waits for them. */
   live: Set<Exchange>
   /** Refuses new requests while shutting down; null: open. */
@@ -72,6 +72,7 @@ function begin(call: Call, caller: Caller, id: string, nowMs: number): Exchange 
     inspected: null,
     attempts: [],
     choice: null,
+    session: null,
     account: null,
     entry: null,
     upstreamModel: null,
