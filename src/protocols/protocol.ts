@@ -83,6 +83,11 @@ export interface Reading {
 export interface Meter {
   push(chunk: Uint8Array): void
   read(): Reading
+  /**
+   * Bytes to send before `errorEvent` when the body stops here (REL-13): they end an event that is open at the cut, so that clients
+   * parse the error as an event of its own. Empty when none is open. See `./stream-lead.ts` for a cut within a line.
+   */
+  lead(): string
   /** Body bytes seen so far. */
   readonly bytes: number
 }
