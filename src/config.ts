@@ -10,6 +10,7 @@
 import { type Static, type TObject, type TSchema, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { parseDocument } from 'yaml'
+import { parseCidr } from './lib/ip-address.ts'
 
 type Options = {
   unit?: string
@@ -37,7 +38,8 @@ const seconds = (fallback: number, description: string, options: Options = {}) =
 const milliseconds = (fallback: number, description: string, options: Options = {}) =>
   whole(fallback, description, { unit: 'ms', maximum: MAX_MS, ...options })
 const flag = (fallback: boolean, description: string) => Type.Boolean({ default: fallback, description })
-const list = (description: string) => Type.Array(Type.String(), { default: [], description })
+const list = (fallback: string[], description: string, options: Options = {}) =>
+  Type.Array(Type.String(), { default: fallback, description, ...options })
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T, description: string) =>
   Type.Unsafe<T[number]>(
     Type.Union(
@@ -53,7 +55,9 @@ export const ConfigSchema = Type.Object({
   workers: whole(1, 'Processes that share the port (OPS-4).', { minimum: 1, maximum: 256 }),
   adminPort: optionalWhole('Port of the admin API; not set: on PORT too (OPS-9).', { maximum: 65_535 }),
   adminHost: optionalText('Address of the admin API when ADMIN_PORT is set; not set: HOST (OPS-9).'),
-  trustedProxies: list('Addresses or CIDRs, comma separated, whose x-forwarded-for is believed.'),
+  trustedProxies: list(['127.0.0.0/8', '::1'], 'Reverse proxies whose x-forwarded-for is believed.', {
+    allowed: 'IP addresses or CIDRs, separated by commas',
+  }),
   shutdownGraceSeconds: seconds(600, 'How long running streams may finish after SIGTERM (OPS-2).'),
 
   dataDir: text('./data', 'Folder of the embedded database, the journal and the generated secrets.'),
@@ -219,6 +223,7 @@ function coerce(schema: TSchema, raw: unknown): unknown {
 
 function isAllowed(name: SettingName, schema: TSchema, value: unknown): boolean {
   if (!Value.Check(schema, value)) return false
+  if (name === 'trustedProxies') return (value as string[]).every((range) => parseCidr(range) !== null)
   return name !== 'timezone' || isTimeZone(String(value))
 }
 

@@ -47,6 +47,7 @@ describe('config', () => {
     expect(problems({ FIRST_BYTE_TIMEOUT: '-1' })[0]).toMatch(/^FIRST_BYTE_TIMEOUT must be a number from 0 .*\(s\)/)
     expect(problems({ STATISTICS_ENABLED: 'maybe' })[0]).toContain('true or false')
     expect(problems({ TIMEZONE: 'Mars/Olympus' })[0]).toContain('IANA')
+    expect(problems({ TRUSTED_PROXIES: '10.0.0.0/8, nginx' })[0]).toContain('CIDRs')
     expect(problems({ API_KEY_PREFIX: 'a b' })[0]).toContain('A-Z a-z 0-9')
     expect(problems({}, 'run_mode: turbo')).toHaveLength(1)
     expect(problems({}, 'port: [1]')).toHaveLength(1)
