@@ -12,7 +12,7 @@ export interface Fault {
   message: string
 }
 
-export function invalid(field: string, message: string): Fault {
+export function invalid(field: string | null, message: string): Fault {
   return { fault: 'invalid', field, message }
 }
 

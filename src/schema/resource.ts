@@ -67,6 +67,9 @@ export interface Body<Schema extends TSchema, Columns> {
   read(body: Static<Schema>): Columns | Fault
 }
 
+/** The columns that a body's `read` yields: what inserts and updates take. */
+export type ColumnsOf<B extends { read(body: never): unknown }> = Exclude<ReturnType<B['read']>, Fault>
+
 type OptionalProperties<F extends Fields, Name extends keyof F> = { [K in Name]: TOptional<F[K]['schema']> }
 
 type CreateSchema<F extends Fields, Required extends keyof F, Optional extends keyof F> = TObject<
