@@ -149,6 +149,34 @@ export type Config = Readonly<Static<typeof ConfigSchema>>
 type SettingName = keyof Config & string
 const SETTINGS = Object.entries(ConfigSchema.properties) as [SettingName, TSchema][]
 
+/** Settings that an operator may change while turnpike runs (`/admin/settings`); the others need a start. */
+const RUNTIME: readonly SettingName[] = [
+  'connectTimeoutSeconds',
+  'firstByteTimeoutSeconds',
+  'streamIdleTimeoutSeconds',
+  'requestTimeoutSeconds',
+  'sseKeepaliveSeconds',
+  'commitWaitMs',
+  'onClientDisconnect',
+  'drainTimeoutSeconds',
+  'maxRetryAfterSeconds',
+  'maxAttempts',
+  'stickyWaitMs',
+  'queueSize',
+  'queueTimeoutMs',
+  'allowPrivateUpstreams',
+  'unpricedModels',
+  'defaultRateMultiplier',
+  'reserveOutputTokens',
+  'retentionDays',
+  'statisticsEnabled',
+  'recordClientIp',
+  'recordHeaders',
+  'recordBodies',
+  'recordBodyBytes',
+  'redisDown',
+]
+
 export interface ConfigSources {
   environment: Readonly<Record<string, string | undefined>>
   /** Text of the YAML file. */
@@ -164,7 +192,7 @@ export function readConfig({ environment, fileText, flags = {} }: ConfigSources)
   const config: Record<string, unknown> = {}
   for (const [name, schema] of SETTINGS) {
     const variable = variableOf(name)
-    const given = [flags[name], environment[variable], file.values[variable.toLowerCase()]]
+    const given = [flags[name], environment[variable], file.values[wireNameOf(name)]]
     const raw = given.find((value) => value !== undefined && value !== null && value !== '')
     const value = raw === undefined ? structuredClone(schema.default) : coerce(schema, raw)
     if (isAllowed(name, schema, value)) config[name] = Array.isArray(value) ? Object.freeze(value) : value
@@ -179,6 +207,42 @@ export function variableOf(name: string): string {
     .replace(/Seconds$/, '')
     .replace(/[A-Z]/g, (letter) => `_${letter}`)
     .toUpperCase()
+}
+
+/** The run-time settings by their names on the wire. */
+export const RuntimeSettings: TObject = Type.Object(
+  Object.fromEntries(RUNTIME.map((name) => [wireNameOf(name), ConfigSchema.properties[name]])),
+  { title: 'Settings', additionalProperties: false },
+)
+
+/** What an operator may send: any of them; null takes the stored value away, so that the environment's holds again. */
+export const RuntimeSettingsPatch: TObject = Type.Object(
+  Object.fromEntries(
+    RUNTIME.map((name) => {
+      const { default: _, description, ...bare } = ConfigSchema.properties[name]
+      return [wireNameOf(name), Type.Optional(Type.Union([bare as TSchema, Type.Null()], { description }))]
+    }),
+  ),
+  { title: 'SettingsPatch', additionalProperties: false, minProperties: 1 },
+)
+
+/** The run-time settings of a Config, by their names on the wire. */
+export function runtimeSettingsOf(config: Config): Record<string, unknown> {
+  return Object.fromEntries(RUNTIME.map((name) => [wireNameOf(name), config[name]]))
+}
+
+/** A Config with what operators stored laid over it. What is stored but no longer allowed (an older version's) is passed over. */
+export function withRuntimeSettings(config: Config, stored: Readonly<Record<string, unknown>>): Config {
+  const changed: Record<string, unknown> = { ...config }
+  for (const name of RUNTIME) {
+    const value = stored[wireNameOf(name)]
+    if (value !== undefined && isAllowed(name, ConfigSchema.properties[name], value)) changed[name] = value
+  }
+  return Object.freeze(changed) as Config
+}
+
+function wireNameOf(name: string): string {
+  return variableOf(name).toLowerCase()
 }
 
 /** One line per setting for `turnpike serve --help`: variable, default and unit, what it does, what it may be. */
@@ -199,7 +263,7 @@ function readFile(fileText: string): { values: Record<string, unknown>; problems
   if (typeof values !== 'object' || values === null || Array.isArray(values)) {
     return { values: {}, problems: ['the config file must be a map of settings to values'] }
   }
-  const known = new Set(SETTINGS.map(([name]) => variableOf(name).toLowerCase()))
+  const known = new Set(SETTINGS.map(([name]) => wireNameOf(name)))
   const unknown = Object.keys(values).filter((key) => !known.has(key))
   const problems = unknown.map((key) => `the config file has an unknown setting "${key}"`)
   return { values: values as Record<string, unknown>, problems }

@@ -1,5 +1,14 @@
 import { describe, expect, test } from 'bun:test'
-import { type Config, ConfigSchema, describeSettings, readConfig, variableOf } from '../src/config.ts'
+import {
+  type Config,
+  ConfigSchema,
+  describeSettings,
+  RuntimeSettings,
+  readConfig,
+  runtimeSettingsOf,
+  variableOf,
+  withRuntimeSettings,
+} from '../src/config.ts'
 
 function read(environment: Record<string, string>, fileText?: string, flags = {}): Config {
   const config = readConfig({ environment, fileText, flags })
@@ -112,5 +121,26 @@ describe('config', () => {
 
   test('every default is itself allowed', () => {
     expect(problems({})).toEqual([])
+  })
+})
+
+describe('run-time settings', () => {
+  test('what operators stored is laid over the configuration, which itself stays as it was', () => {
+    const config = read({ MAX_ATTEMPTS: '7' })
+    const changed = withRuntimeSettings(config, { max_attempts: 2, first_byte_timeout: 30 })
+    expect([changed.maxAttempts, changed.firstByteTimeoutSeconds, config.maxAttempts]).toEqual([2, 30, 7])
+    expect(Object.isFrozen(changed)).toBe(true)
+  })
+
+  test('a stored value that is unknown or no longer allowed is passed over', () => {
+    const config = read({})
+    expect(withRuntimeSettings(config, { max_attempts: 0, port: 1, nonsense: true, redis_down: 'x' })).toEqual(config)
+  })
+
+  test('only settings that need no new start can be changed', () => {
+    const names = Object.keys(RuntimeSettings.properties)
+    for (const name of ['port', 'database_url', 'admin_token', 'encryption_key', 'data_dir'])
+      expect(names).not.toContain(name)
+    expect(Object.keys(runtimeSettingsOf(read({})))).toEqual(names)
   })
 })

@@ -33,6 +33,8 @@ export interface Call {
   body?: TSchema
   /** Of the body, when it isn't the one made of the fields' own examples. */
   bodyExample?: unknown
+  /** No body at all is taken for `{}`. */
+  bodyMayBeEmpty?: boolean
   /** Largest body; bodies of admin calls are small, imports are not. */
   maxBodyBytes?: number
   status: 200 | 201 | 204

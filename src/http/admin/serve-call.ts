@@ -81,7 +81,7 @@ async function readRequestBody(call: Call, request: Request): Promise<{ value: u
   const limit = call.maxBodyBytes ?? DEFAULT_BODY_BYTES
   const text = await readText(request, limit)
   if (text === null) return problem(413, 'body_too_large', `the body is larger than ${limit} bytes`)
-  return readBody(call.body!, text)
+  return readBody(call.body!, text === '' && call.bodyMayBeEmpty ? '{}' : text)
 }
 
 /** The body as text, or null as soon as it is longer than the limit: whatever content-length claims, no more is kept. */
