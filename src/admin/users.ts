@@ -3,7 +3,15 @@ import type { Static } from '@sinclair/typebox'
 import { type Fault, invalid, isFault } from '../core/fault.ts'
 import { changeBalance, listLedgerEntriesByPayer } from '../db/ledger.ts'
 import type { PageQuery } from '../db/page.ts'
-import { deleteUserById, findUserById, insertUser, listUsers, type UserFilter, updateUserById } from '../db/users.ts'
+import {
+  deleteUserById,
+  findUserByEmail,
+  findUserById,
+  insertUser,
+  listUsers,
+  type UserFilter,
+  updateUserById,
+} from '../db/users.ts'
 import { BalanceChange } from '../schema/ledger-entries.ts'
 import { UserCreate, UserPatch, type UserRecord } from '../schema/users.ts'
 import type { Actor } from './actor.ts'
@@ -19,6 +27,7 @@ export function createUsersAdmin(deps: AdminDeps) {
   return {
     list: (query: PageQuery & UserFilter) => listUsers(db, query),
     find: (id: string) => findUserById(db, id),
+    findByEmail: (email: string) => findUserByEmail(db, email),
 
     async create(actor: Actor, body: Static<typeof UserCreate.schema>): Promise<UserRecord | Fault | null> {
       const columns = UserCreate.read(body)

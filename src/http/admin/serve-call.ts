@@ -12,7 +12,7 @@ import type { Log } from '../../lib/log.ts'
 import { isProblem, jsonAnswer, type Problem, problem, problemAnswer, textAnswer } from '../answer.ts'
 import type { AddressSource } from '../client-address.ts'
 import type { Call } from './call.ts'
-import { readBody, readQuery } from './check.ts'
+import { readBody, readQuery } from './read-input.ts'
 
 export type CallerCheck = (request: Request, server: AddressSource | null) => Promise<Actor | Problem>
 
