@@ -40,6 +40,8 @@ export interface AccountPool {
   remove(accountId: string): void
   get(accountId: string): PoolEntry | undefined
   entries(): IterableIterator<PoolEntry>
+  /** The kinds of account in a pool: a sample of each, and one that can serve now, if any. */
+  kinds(poolId: string): { sample: Account; ready: Account | null }[]
   choose(input: ChooseInput): Choice | null
   /** Is this very account in the pool and able to serve now (sticky sessions, bound accounts)? Its upstream model, or null. */
   usable(entry: PoolEntry, input: ChooseInput): string | null
@@ -51,6 +53,8 @@ export interface AccountPool {
   /** Out of the heaps until a time (null: until changed). A longer park is never shortened by a shorter one (ACC-6). */
   park(entry: PoolEntry, cause: ParkCause, untilMs: number | null): void
   unpark(entry: PoolEntry): void
+  /** One request at a time from now on, or no longer (ACC-6). */
+  setProbing(entry: PoolEntry, probing: boolean): void
   /** Brings back every account whose time has come. Returns how many. */
   wake(nowMs: number): number
   readonly size: number
@@ -198,6 +202,10 @@ export function createAccountPool(poolsOf: (account: Account) => readonly string
     },
     get: (accountId) => entries.get(accountId),
     entries: () => entries.values(),
+    kinds: (poolId) =>
+      (pools.get(poolId) ?? []).flatMap((tier) =>
+        [...tier.kinds.values()].map((kind) => ({ sample: kind.sample, ready: kind.ready.peek()?.account ?? null })),
+      ),
     choose,
     usable(entry, input) {
       wake(input.nowMs)
@@ -223,12 +231,26 @@ export function createAccountPool(poolsOf: (account: Account) => readonly string
       entry.park = null
       refresh(entry)
     },
+    setProbing(entry, probing) {
+      if (entry.probing === probing) return
+      entry.probing = probing
+      refresh(entry)
+    },
     wake,
   }
 }
 
 function newEntry(account: Account): PoolEntry {
-  return { account, mapper: compileMapping({}), usedAt: 0, inFlight: 0, park: null, kinds: [], countedAs: null }
+  return {
+    account,
+    mapper: compileMapping({}),
+    usedAt: 0,
+    inFlight: 0,
+    probing: false,
+    park: null,
+    kinds: [],
+    countedAs: null,
+  }
 }
 
 function tierOf(pools: Map<string, Tier[]>, poolId: string, priority: number): Tier {

@@ -19,6 +19,8 @@ export interface PoolEntry {
   /** Order of use: 0 = never used. Higher is later. */
   usedAt: number
   inFlight: number
+  /** After its circuit opened: one request at a time, until one succeeds (ACC-6). */
+  probing: boolean
   /** Why it is out, and until when (null: until somebody changes it). */
   park: { cause: ParkCause; untilMs: number | null } | null
   kinds: PoolKind[]
@@ -45,6 +47,7 @@ export function usedBefore(a: PoolEntry, b: PoolEntry): boolean {
 }
 
 export function isFull(entry: PoolEntry): boolean {
+  if (entry.probing) return entry.inFlight >= 1
   return entry.account.concurrency > 0 && entry.inFlight >= entry.account.concurrency
 }
 

@@ -1,6 +1,7 @@
 /** Anthropic's API by API key, and services that speak Messages under another base URL. */
+import { anthropicFamily, anthropicLimit, anthropicSnapshot } from './limits/anthropic-limits.ts'
 import type { Provider } from './provider.ts'
-import { joinUrl } from './provider.ts'
+import { idsIn, joinUrl } from './provider.ts'
 
 const PUBLIC_BASE_URL = 'https://api.anthropic.com'
 
@@ -33,10 +34,18 @@ export const anthropicKey: Provider = {
   lacks: [],
   endpoint: ({ account, operation, search }) =>
     joinUrl(account.credentials.baseUrl ?? PUBLIC_BASE_URL, 'v1', operation.path) + search,
+  modelList: {
+    url: (account) => joinUrl(account.credentials.baseUrl ?? PUBLIC_BASE_URL, 'v1', '/models?limit=1000'),
+    ids: (list) => idsIn(list, 'data', 'id'),
+  },
   authorize: (_account, secret) => ({ 'x-api-key': secret }),
   defaultHeaders: ANTHROPIC_DEFAULT_HEADERS,
   forwardHeaders: ANTHROPIC_FORWARD_HEADERS,
   forwardPrefixes: ANTHROPIC_FORWARD_PREFIXES,
+  readLimit: anthropicLimit,
+  readSnapshot: anthropicSnapshot,
+  snapshotPrefix: 'anthropic',
+  familyOf: anthropicFamily,
   forceStoreFalse: false,
   accept: 'by-stream',
 }

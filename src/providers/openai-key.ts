@@ -1,6 +1,7 @@
 /** OpenAI's public API by API key, and every service that speaks its dialects under another base URL. */
+import { openaiLimit } from './limits/openai-limits.ts'
 import type { Provider } from './provider.ts'
-import { joinUrl } from './provider.ts'
+import { idsIn, joinUrl } from './provider.ts'
 
 const PUBLIC_BASE_URL = 'https://api.openai.com'
 
@@ -27,10 +28,18 @@ export const openaiKey: Provider = {
   lacks: [],
   endpoint: ({ account, operation, search }) =>
     joinUrl(account.credentials.baseUrl ?? PUBLIC_BASE_URL, 'v1', operation.path) + search,
+  modelList: {
+    url: (account) => joinUrl(account.credentials.baseUrl ?? PUBLIC_BASE_URL, 'v1', '/models'),
+    ids: (list) => idsIn(list, 'data', 'id'),
+  },
   authorize: (_account, secret) => ({ authorization: `Bearer ${secret}` }),
   defaultHeaders: { 'content-type': 'application/json' },
   forwardHeaders: OPENAI_FORWARD_HEADERS,
   forwardPrefixes: OPENAI_FORWARD_PREFIXES,
+  readLimit: openaiLimit,
+  readSnapshot: null,
+  snapshotPrefix: '',
+  familyOf: (model) => model,
   forceStoreFalse: false,
   accept: 'by-stream',
 }

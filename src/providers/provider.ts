@@ -7,6 +7,7 @@
 import type { Account } from '../core/entities.ts'
 import type { AccountType, Platform, ProtocolId } from '../core/platform.ts'
 import type { Operation } from '../protocols/protocol.ts'
+import type { ReadLimit, ReadSnapshot } from './limits/limit.ts'
 
 export const PROVIDER_IDS = [
   'openai-key',
@@ -38,6 +39,8 @@ export interface Provider {
   lacks: readonly string[]
   /** Full upstream URL (REL-3). */
   endpoint(input: EndpointInput): string
+  /** Where the vendor lists its models, and how to read that list; null when it has none (ACC-2). */
+  modelList: { url(account: Account): string; ids(list: unknown): string[] } | null
   /** Header with the credential. The secret is an API key or an OAuth access token. */
   authorize(account: Account, secret: string): Record<string, string>
   /** Sent when the client sent none of that name. Lower case. */
@@ -45,6 +48,14 @@ export interface Provider {
   /** Client headers that may pass (REL-4); lower case. Everything else stays here. */
   forwardHeaders: ReadonlySet<string>
   forwardPrefixes: readonly string[]
+  /** What a 429 says about when and for what it ends (ACC-6). */
+  readLimit: ReadLimit
+  /** The subscription's windows, on every answer (ACC-11); null where the vendor sends none. */
+  readSnapshot: ReadSnapshot | null
+  /** How a snapshot's fields are named in the account's `extra`. */
+  snapshotPrefix: string
+  /** Models that share a limit. */
+  familyOf(model: string): string
   /** Body says `store:false` whatever the client said (REL-3). */
   forceStoreFalse: boolean
   /** `accept` is set by what is asked for, not by the client (REL-3). */
@@ -64,4 +75,14 @@ export function joinUrl(baseUrl: string, version: string, path: string): string 
   const pathStart = base.indexOf('/', base.indexOf('//') + 2)
   const hasVersion = pathStart !== -1 && /\/v\d+(?:(?:alpha|beta)\d*)?(?:\/|$)/.test(base.slice(pathStart))
   return hasVersion ? base + path : `${base}/${version}${path}`
+}
+
+/** Reads `{ [field]: [{ [id]: string }] }`, the shape of every vendor's model list. Anything else gives no names. */
+export function idsIn(list: unknown, field: string, id: string): string[] {
+  if (typeof list !== 'object' || list === null) return []
+  const items = (list as Record<string, unknown>)[field]
+  if (!Array.isArray(items)) return []
+  return items
+    .map((item) => (typeof item === 'object' && item !== null ? (item as Record<string, unknown>)[id] : null))
+    .filter((name) => typeof name === 'string')
 }

@@ -1,0 +1,65 @@
+/**
+ * Sums by hour (UTC) and by day (configured time zone), for each user, key, account, group and for all (USE-10). One row a
+ * dimension, not a row for every combination: a year of one user is then a few hundred rows however many accounts served
+ * it, and reports never touch raw rows (USE-19).
+ */
+import { date, index, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
+import { instant, nano, tally, ZERO_NANO } from './columns.ts'
+
+export const ROLLUP_SCOPES = ['all', 'user', 'key', 'account', 'group'] as const
+export type RollupScope = (typeof ROLLUP_SCOPES)[number]
+
+const dimensions = {
+  scope: text('scope', { enum: ROLLUP_SCOPES }).notNull(),
+  /** '' for scope `all`, and for requests without a user, key, account or group. */
+  scopeId: text('scope_id').notNull(),
+  platform: text('platform').notNull(),
+  model: text('model').notNull(),
+}
+
+const sums = () => ({
+  requests: tally('requests').notNull().default(0),
+  completedRequests: tally('completed_requests').notNull().default(0),
+  failedRequests: tally('failed_requests').notNull().default(0),
+  /** Requests that read from a cache (USE-16). */
+  cacheHitRequests: tally('cache_hit_requests').notNull().default(0),
+  unpricedRequests: tally('unpriced_requests').notNull().default(0),
+  inputTokens: tally('input_tokens').notNull().default(0),
+  outputTokens: tally('output_tokens').notNull().default(0),
+  cacheReadTokens: tally('cache_read_tokens').notNull().default(0),
+  cacheWrite5mTokens: tally('cache_write_5m_tokens').notNull().default(0),
+  cacheWrite1hTokens: tally('cache_write_1h_tokens').notNull().default(0),
+  reasoningTokens: tally('reasoning_tokens').notNull().default(0),
+  costNano: nano('cost_nano').notNull().default(ZERO_NANO),
+  cacheReadCostNano: nano('cache_read_cost_nano').notNull().default(ZERO_NANO),
+  cacheWriteCostNano: nano('cache_write_cost_nano').notNull().default(ZERO_NANO),
+  chargedNano: nano('charged_nano').notNull().default(ZERO_NANO),
+  upstreamCostNano: nano('upstream_cost_nano').notNull().default(ZERO_NANO),
+  durationMs: tally('duration_ms').notNull().default(0),
+  firstTokenMs: tally('first_token_ms').notNull().default(0),
+  /** Requests that had a first token: what `first_token_ms` is divided by. */
+  firstTokenRequests: tally('first_token_requests').notNull().default(0),
+})
+
+export const usageHourly = pgTable(
+  'usage_hourly',
+  { hour: instant('hour').notNull(), ...dimensions, ...sums() },
+  (table) => [
+    primaryKey({ columns: [table.scope, table.scopeId, table.hour, table.platform, table.model] }),
+    index('usage_hourly_time').on(table.scope, table.hour),
+  ],
+)
+
+export const usageDaily = pgTable(
+  'usage_daily',
+  { day: date('day', { mode: 'string' }).notNull(), ...dimensions, ...sums() },
+  (table) => [
+    primaryKey({ columns: [table.scope, table.scopeId, table.day, table.platform, table.model] }),
+    index('usage_daily_time').on(table.scope, table.day),
+  ],
+)
+
+export type UsageHourlyRow = typeof usageHourly.$inferSelect
+export type UsageDailyRow = typeof usageDaily.$inferSelect
+/** Names of the summed columns, for queries that group them. */
+export const ROLLUP_SUMS = Object.keys(sums()) as (keyof ReturnType<typeof sums>)[]
