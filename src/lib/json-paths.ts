@@ -62,11 +62,19 @@ export function nodeOfKey<Name extends string>(
   }
   let end = start
   while (bytes[end] !== QUOTE && bytes[end] !== BACKSLASH) end++
-  return bytes[end] === QUOTE ? null : nodeOfText(keys, readStringAt(bytes, start - 1))
+  if (bytes[end] === QUOTE) return null
+  const text = readStringAt(bytes, start - 1)
+  return keys.find((key) => key.text === text)?.node ?? null
 }
 
-export function nodeOfText<Name extends string>(keys: readonly PathKey<Name>[], text: string): PathNode<Name> | null {
-  return keys.find((key) => key.text === text)?.node ?? null
+/** Where the element at `index` of an array leads to. `parent`: what is wanted of the array. */
+export function nodeOfElement<Name extends string>(
+  parent: PathNode<Name> | null,
+  index: number,
+): PathNode<Name> | null {
+  if (parent === null || parent.elements === null) return null
+  const { from, to, node } = parent.elements
+  return index >= from && index < to ? node : null
 }
 
 function startsWith(bytes: Uint8Array, start: number, wanted: Uint8Array): boolean {

@@ -22,7 +22,7 @@ import {
   stringEnd,
   viewOf,
 } from './json-bytes.ts'
-import { compileJsonPaths, nodeOfKey, type PathNode } from './json-paths.ts'
+import { compileJsonPaths, nodeOfElement, nodeOfKey, type PathNode } from './json-paths.ts'
 import type { Span } from './json-read.ts'
 
 /** Deeper documents are refused: no client nests like that, and whoever parses the body next may recurse. */
@@ -149,12 +149,7 @@ function enterMember(walk: Walk, start: number): number {
 }
 
 function enterElement(walk: Walk, start: number): number {
-  const parent = nodes[walk.depth]!
-  walk.node = null
-  if (parent === null || parent.elements === null) return start
-  const { from, to, node } = parent.elements
-  const index = ++elementIndexes[walk.depth]!
-  if (index >= from && index < to) walk.node = node
+  walk.node = nodeOfElement(nodes[walk.depth]!, ++elementIndexes[walk.depth]!)
   return start
 }
 
