@@ -167,6 +167,10 @@ describe('/admin/accounts', () => {
       status: 200,
       json: { priority: 1, credentials: { api_key: '…abcd', base_url: 'https://api.example.com' } },
     })
+    const without = await api.ask('PATCH', `/admin/accounts/${made.json.id}`, { credentials: { base_url: null } })
+    expect(without.json.credentials).toEqual({ api_key: '…abcd' })
+    const keyless = await api.ask('PATCH', `/admin/accounts/${made.json.id}`, { credentials: { api_key: null } })
+    expect(keyless).toMatchObject({ status: 422, json: { error: { field: 'credentials.api_key' } } })
     const platform = await api.ask('PATCH', `/admin/accounts/${made.json.id}`, { platform: 'gemini' })
     expect(platform).toMatchObject({ status: 422, json: { error: { field: 'platform' } } })
   })
