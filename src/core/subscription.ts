@@ -21,7 +21,8 @@ export interface Subscription {
   id: string
   userId: string
   groupId: string
-  status: 'active' | 'expired' | 'revoked'
+  /** Expired is no status: it is an `expiresAtMs` in the past. */
+  status: 'active' | 'revoked'
   startsAtMs: number
   /** Null: until revoked. */
   expiresAtMs: number | null
