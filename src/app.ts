@@ -40,6 +40,7 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
     const relay = await openRelay(await effective(), data, log, stack)
     const hear = async (change: Change) => {
       if (change.kind === 'setting') relay.configure(await effective())
+      else if (change.kind === 'price') await relay.reloadPrices()
       else if (isDirectoryKind(change.kind)) await relay.directory.reload(change.kind, change.id)
     }
     await stack.use(

@@ -24,6 +24,7 @@ import { createHealth, type Health } from '../state/health.ts'
 import { createPrices } from '../state/price-book.ts'
 import { createSticky } from '../state/sticky.ts'
 import { createDirectoryLoader } from './directory-loader.ts'
+import { loadPrices } from './load-prices.ts'
 import type { Data } from './open-data.ts'
 import { toRelaySettings } from './relay-settings.ts'
 
@@ -32,6 +33,8 @@ export interface OpenedRelay {
   models: Models
   directory: Directory
   health: Health
+  /** Reads the operator's prices again (BIL-2). */
+  reloadPrices(): Promise<void>
   /** Takes new run-time settings; requests under way keep what they have read. */
   configure(config: Config): void
   /** Refuses new requests from now on. */
@@ -61,6 +64,8 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     onChange: ({ accountId, block }) => logBlock(log, accountId, block),
   })
   const prices = createPrices(builtInPrices())
+  const reloadPrices = async () => prices.replace(await loadPrices(data.database.db))
+  await reloadPrices()
   const receipts = await openReceipts(config, data, log, stack)
   const watchdog = await stack.use(
     'time limits',
@@ -105,6 +110,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     }),
     directory,
     health,
+    reloadPrices,
     configure: (changed) => void Object.assign(settings, toRelaySettings(changed)),
     close() {
       closed = true
