@@ -119,11 +119,28 @@ export interface Protocol {
   readError(status: number, body: Uint8Array): UpstreamError
   /** HTTP status and JSON body of a denial in this dialect (contract.md). */
   errorBody(denial: Denial, requestId: string): { status: number; body: string }
-  /** Bytes that end a broken stream loudly (REL-13). `lead`: bytes needed to end an event that is open at the cut, decided by the relay. */
-  errorEvent(denial: Denial, requestId: string, framing: Framing): string
+  /** Text that ends a broken stream loudly (REL-13), to be sent after `Meter.lead`. Empty where nothing can be mended (a JSON body). */
+  errorEvent(denial: Denial, requestId: string, cut: StreamCut): string
   /** Where a response names its model (REL-10), as key paths from the root of an event or body. */
   modelPaths: readonly (readonly string[])[]
   /** Model ids under which `GET` lists answer in this dialect. */
-  modelList(models: readonly { id: string; createdAt: number; ownedBy: string }[]): unknown
-  modelObject(model: { id: string; createdAt: number; ownedBy: string }): unknown
+  modelList(models: readonly ListedModel[]): unknown
+  modelObject(model: ListedModel): unknown
+}
+
+/** What of a protocol reads and writes responses: all but the inspection of requests. */
+export type ResponseSide = Omit<Protocol, 'inspect'>
+
+/** A stream that broke off: how it was framed, and what it called itself (openai's SDK refuses a `response.failed` with another id). */
+export interface StreamCut {
+  framing: Framing
+  /** `Reading.responseId`. */
+  responseId: string | null
+}
+
+/** A model as the lists of all dialects need it. */
+export interface ListedModel {
+  id: string
+  createdAtMs: number
+  ownedBy: string
 }
