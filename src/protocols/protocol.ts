@@ -5,8 +5,11 @@
  * Adding one is one folder with inspect, meter, gate, error and a line in `./table.ts` (REL-18).
  */
 import type { Denial } from '../core/denial.ts'
+import type { UpstreamError } from '../core/failure.ts'
 import type { Platform, ProtocolId } from '../core/platform.ts'
 import type { IterationUsage, Usage } from '../core/usage.ts'
+
+export type { UpstreamError } from '../core/failure.ts'
 
 /** Half-open byte range in a request body. */
 export interface Span {
@@ -41,7 +44,10 @@ export interface Inspected {
   maxOutputTokens: number | null
   /** Session hint from the body, most specific first found (ACC-4), or null. Not hashed yet. */
   sessionHint: string | null
-  /** Byte ranges whose hash is the fallback session key: tools, system prompt, first user message (ACC-4). */
+  /**
+   * Byte ranges whose hash is the fallback session key: tools, system prompt, texts of the first user message (ACC-4).
+   * Empty when `sessionHint` is set, and when there is nothing to go by.
+   */
   prefixSpans: Span[]
   /** `store` of a Responses request: the value's span, null when absent (REL-3). */
   storeSpan: Span | null
@@ -54,15 +60,6 @@ export interface Inspected {
 }
 
 export type FinalStatus = 'completed' | 'incomplete' | 'failed' | 'queued' | 'blocked' | 'error' | 'truncated'
-
-/** What an upstream said went wrong, wherever it said it: an HTTP error's body, an error event, an error object inside a 200. */
-export interface UpstreamError {
-  type: string | null
-  code: string | null
-  /** HTTP-like status if the body names or implies one (529 for overloaded_error, 429 for rate_limit_error), else null. */
-  status: number | null
-  message: string | null
-}
 
 /** What a response said, read at its end or wherever it was cut. */
 export interface Reading {
@@ -86,6 +83,11 @@ export interface Reading {
 export interface Meter {
   push(chunk: Uint8Array): void
   read(): Reading
+  /**
+   * Bytes to send before `errorEvent` when the body stops here (REL-13): they end an event that is open at the cut, so that clients
+   * parse the error as an event of its own. Empty when none is open. See `./stream-lead.ts` for a cut within a line.
+   */
+  lead(): string
   /** Body bytes seen so far. */
   readonly bytes: number
 }

@@ -1,0 +1,11 @@
+/** Composition root (placeholder until the lead's is merged): Config → App. */
+import type { Config } from './config.ts'
+
+export interface App {
+  stop(): Promise<void>
+  stopNow(): Promise<void>
+}
+
+export async function startApp(_config: Config): Promise<App> {
+  throw new Error('serve is not part of this build yet')
+}
