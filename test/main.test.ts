@@ -34,6 +34,7 @@ test('a rejection that nobody awaits is logged in one line and the gateway lives
   expect(err).toHaveLength(1)
   expect(JSON.parse(err[0] ?? '')).toMatchObject({ level: 'error', event: 'unhandled rejection' })
   expect(err[0]).toContain('a stray rejection')
+  expect(JSON.parse(err[0] ?? '').stack).toContain('runCli')
   expect(code).toBe(7)
 })
 
