@@ -126,7 +126,7 @@ describe('the architecture', () => {
     const wrong: string[] = []
     for (const source of sources) {
       for (const target of importsOf(source)) {
-        if (target.startsWith('.') || target.startsWith('node:') || target === 'bun') continue
+        if (target.startsWith('.') || target.startsWith('node:') || /^bun(:|$)/.test(target)) continue
         const name = target.startsWith('@') ? target.split('/').slice(0, 2).join('/') : (target.split('/')[0] ?? '')
         if (!PACKAGE_ROOMS[name]?.includes(source.room)) wrong.push(`${source.path} uses ${name}`)
       }
