@@ -14,6 +14,10 @@ export const gemini: ResponseSide = {
   readError: readErrorBody,
   errorBody: geminiErrorBody,
   errorEvent: geminiErrorEvent,
+  errorNeedsEvent: () => false,
+  // Comments break Gemini CLI, and its streams know no other filler (REL-15).
+  keepAlive: null,
+  usageFilter: null,
   modelPaths: [['modelVersion']],
   modelList: geminiModelList,
   modelObject: geminiModel,

@@ -5,6 +5,7 @@ import { chatErrorEvent, openaiErrorBody } from './error.ts'
 import { openaiChatGate } from './gate.ts'
 import { openaiChatMeter } from './meter.ts'
 import { openaiModel, openaiModelList } from './models.ts'
+import { createUsageChunkFilter } from './usage-filter.ts'
 
 export const openaiChat: ResponseSide = {
   id: 'openai-chat',
@@ -14,6 +15,9 @@ export const openaiChat: ResponseSide = {
   readError: readErrorBody,
   errorBody: openaiErrorBody,
   errorEvent: chatErrorEvent,
+  errorNeedsEvent: () => false,
+  keepAlive: ': keep-alive\n\n',
+  usageFilter: createUsageChunkFilter,
   modelPaths: [['model']],
   modelList: openaiModelList,
   modelObject: openaiModel,
