@@ -43,7 +43,6 @@ test('a Gemini model with a slash or odd characters stays one path segment (REL-
     metered: true,
     generates: true,
     streaming: 'path',
-    generates: true,
     path: '/models/{model}:generateContent',
   } as const
   expect(gemini?.endpoint({ account, operation, model: 'a/b c', version: 'v1beta', search: '?alt=sse' })).toBe(
