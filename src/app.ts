@@ -41,7 +41,8 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
     const hear = async (change: Change) => {
       if (change.kind === 'setting') relay.configure(await effective())
       else if (change.kind === 'price') await relay.reloadPrices()
-      else if (isDirectoryKind(change.kind)) await relay.directory.reload(change.kind, change.id)
+      else if (change.kind === 'account_reset') await resetAccount(relay, change.id)
+      else if (isDirectoryKind(change.kind)) await reload(relay, change.kind, change.id)
     }
     await stack.use(
       'changes',
@@ -82,6 +83,17 @@ type DirectoryKind = (typeof DIRECTORY_KINDS)[number]
 
 function isDirectoryKind(kind: string): kind is DirectoryKind {
   return (DIRECTORY_KINDS as readonly string[]).includes(kind)
+}
+
+async function reload(relay: OpenedRelay, kind: DirectoryKind, id: string): Promise<void> {
+  await relay.directory.reload(kind, id)
+  const entry = kind === 'account' ? relay.directory.pool.get(id) : undefined
+  if (entry) relay.health.accountStored(id, entry.account.status)
+}
+
+async function resetAccount(relay: OpenedRelay, id: string): Promise<void> {
+  await relay.directory.reload('account', id)
+  relay.health.reset(id)
 }
 
 /** Changes made on any instance are heard within moments; after a gap in hearing everything is read again (KEY-3). */
