@@ -36,15 +36,17 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'web',
     'http',
     'config',
+    'version',
   ],
-  cli: ['app', 'admin', 'db', 'schema', 'core', 'lib', 'config'],
+  cli: ['app', 'admin', 'db', 'schema', 'core', 'lib', 'config', 'version'],
   main: ['cli', 'app', 'config', 'lib'],
   config: ['core', 'lib'],
+  version: [],
 }
 
 /** Package → the rooms that may use it. A package that is not listed may be used by nobody. */
 const PACKAGE_ROOMS: Record<string, readonly string[]> = {
-  '@sinclair/typebox': ['core', 'schema', 'http', 'admin', 'config'],
+  '@sinclair/typebox': ['core', 'schema', 'http', 'admin', 'config', 'cli'],
   'drizzle-orm': ['schema', 'db'],
   'drizzle-typebox': ['schema'],
   postgres: ['db'],

@@ -20,7 +20,12 @@ import {
 import type { Db } from '../db/client.ts'
 import type { PageQuery } from '../db/page.ts'
 import { newId } from '../lib/ids.ts'
-import { type CredentialsBody, hintOf, readCredentials } from '../schema/account-credentials.ts'
+import {
+  type CredentialsBody,
+  type CredentialsPatchBody,
+  hintOf,
+  readCredentials,
+} from '../schema/account-credentials.ts'
 import { AccountCreate, AccountPatch } from '../schema/account-views.ts'
 import type { AccountRecord } from '../schema/accounts.ts'
 import { checkCredentials, checkModelMapping, checkPlatformAndType } from './account-checks.ts'
@@ -40,14 +45,14 @@ export function createAccountsAdmin(deps: AdminDeps) {
     return { sealedCredentials: sealCredentials(box, id, credentials), credentialHint: hintOf(credentials) }
   }
 
-  /** What was given replaces what was there, field by field: a new api_key doesn't lose the base_url. */
+  /** What was given replaces what was there, field by field: a new api_key doesn't lose the base_url, null does. */
   async function replaceCredentials(
     transaction: Db,
     account: AccountRecord,
-    body: CredentialsBody,
+    body: CredentialsPatchBody,
   ): Promise<Fault | null> {
     const stored = openCredentials(box, account.id, account.sealedCredentials)
-    const given = readCredentials(account.type, { ...toBody(stored), ...body })
+    const given = readCredentials(account.type, merged(toBody(stored), body))
     if (isFault(given)) return given
     const fault = checkCredentials(given, outbound)
     if (fault) return fault
@@ -114,6 +119,12 @@ export function createAccountsAdmin(deps: AdminDeps) {
       return write(deps, { actor, verb: 'reset', kind: 'account', work, idOf })
     },
   }
+}
+
+/** Null takes a field away; only of `expires_at` it is a value of its own ("unknown"). */
+function merged(stored: CredentialsBody, patch: CredentialsPatchBody): CredentialsBody {
+  const entries = Object.entries({ ...stored, ...patch })
+  return Object.fromEntries(entries.filter(([name, value]) => value !== null || name === 'expires_at'))
 }
 
 /** Stored credentials as a body would give them. */

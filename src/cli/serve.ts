@@ -23,6 +23,10 @@ export const serve: Command = {
   ],
   run: async (input) => {
     const app = await startApp(configOf(input, ['port', 'host', 'workers']))
+    const { newAdminToken } = app
+    if (newAdminToken) {
+      input.terminal.out(`admin token (shown this once, kept in ${newAdminToken.path}): ${newAdminToken.value}`)
+    }
     return await untilStopped(app)
   },
 }

@@ -89,16 +89,14 @@ export function createEventTail(options: EventTailOptions): EventTail {
 function push(state: State, chunk: Uint8Array): void {
   const length = chunk.length
   if (length === 0) return
-  const ring = (state.ring ??= new Uint8Array(WINDOW_BYTES))
+  state.ring ??= new Uint8Array(WINDOW_BYTES)
   const { total, ending } = state
   const end = total + length
   const nextOpen = state.framed ? lastEventEnd(chunk, length, ending) : -1
   if (end > WINDOW_BYTES && state.head === null)
     state.head = gather(state, chunk, { start: 0, size: state.options.headBytes })
-  if (state.large !== null || end - state.open > WINDOW_BYTES) {
-    followLarge(state, chunk)
-    write(state.ring, chunk, total)
-  } else write(ring, chunk, total)
+  if (state.large !== null || end - state.open > WINDOW_BYTES) followLarge(state, chunk)
+  write(state.ring, chunk, total)
   state.total = end
   if (nextOpen >= 0) state.open = total + nextOpen
   ending.beforeLast = length > 1 ? chunk[length - 2]! : ending.last

@@ -11,6 +11,7 @@ import { compileJsonPaths, type PathNode } from '../lib/json-paths.ts'
 import { createJsonTracker } from '../lib/json-tracker.ts'
 import { createNameMatcher } from './name-matcher.ts'
 import type { Framing } from './protocol.ts'
+import type { Rewriter } from './rewriter.ts'
 import { createDocumentReader, createStreamReader } from './target-reader.ts'
 
 export interface ModelRewriterOptions {
@@ -21,13 +22,6 @@ export interface ModelRewriterOptions {
   from: string
   /** The client's name. */
   to: string
-}
-
-/** Both may answer no bytes. The chunks must not be changed by anyone afterwards: they may be passed on as they are. */
-export interface Rewriter {
-  push(chunk: Uint8Array): Uint8Array
-  /** The body has ended: what is still held back. */
-  end(): Uint8Array
 }
 
 const NO_BYTES = new Uint8Array(0)

@@ -82,7 +82,8 @@ function judge(state: State, piece: Piece): void {
   const error = state.dialect.errorIn(piece)
   if (error !== null) {
     state.error = error
-    return settle(state, 'fault')
+    settle(state, 'fault')
+    return
   }
   // JSON that is no event is malformed, unless it is an error.
   const readable = piece.kind === 'json' || piece.kind === 'done'
@@ -111,12 +112,15 @@ function readSse(state: State): void {
 /** What needs no end to be recognised: a page, a JSON object where events were promised, a frame too large to wait for. */
 function readOpenFrame(state: State): void {
   const start = state.pending.trimStart()
-  if (start.startsWith('<')) return settle(state, 'fault')
-  if (start.startsWith('{') && start.trimEnd().endsWith('}')) {
+  if (start.startsWith('<')) settle(state, 'fault')
+  else if (start.startsWith('{') && start.trimEnd().endsWith('}')) {
     const piece = readPiece(start)
-    if (piece.kind === 'bare') return judge(state, piece)
+    if (piece.kind === 'bare') judge(state, piece)
   }
-  if (state.pending.length <= LONGEST_FRAME) return
+  if (state.decided === 'hold' && state.pending.length > LONGEST_FRAME) judgeBeginning(state)
+}
+
+function judgeBeginning(state: State): void {
   const block = readBlock(state.pending)
   const prefix = readPrefix(block.data ?? '')
   judge(state, prefix === undefined ? pieceOf(block) : jsonPiece(prefix.value, block.event))
@@ -127,7 +131,10 @@ function readOpenFrame(state: State): void {
 function readArray(state: State): void {
   const start = state.pending.trimStart()
   if (start === '') return
-  if (!start.startsWith('[') && !start.startsWith('{')) return settle(state, 'fault')
+  if (!start.startsWith('[') && !start.startsWith('{')) {
+    settle(state, 'fault')
+    return
+  }
   const tooLong = start.length > LONGEST_FRAME
   const elements = wholeElements(start, tooLong)
   for (; state.elements < elements.length && state.decided === 'hold'; state.elements++) {

@@ -19,6 +19,8 @@ export type RelayDeps = AttemptsDeps & {
   live: Set<Exchange>
   /** Refuses new requests while shutting down; null: open. */
   closed(): Denial | null
+  /** A key whose days are counted from its first use is used for the first time (KEY-5). */
+  onFirstUse(keyId: string, nowMs: number): void
   onCrash(error: unknown, requestId: string): void
 }
 
@@ -36,6 +38,8 @@ export function createRelay(deps: RelayDeps): Relay {
     if (isDenial(caller)) return denialResponse(call.protocol, caller, id)
     const exchange = begin(call, caller, id, nowMs)
     deps.live.add(exchange)
+    const { key } = caller.policy
+    if (key.expiresAfterDays !== null && key.expiresAtMs === null) deps.onFirstUse(key.id, nowMs)
     try {
       watchClient(exchange)
       return await relayBody(deps, exchange)

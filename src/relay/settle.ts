@@ -132,7 +132,7 @@ function estimates(exchange: Exchange, outcome: Outcome, price: ResolvedPrice | 
   if (outcome.reading?.usageCertainty === 'final') return { relayedTokens: 0, estimatedInputTokens: 0 }
   const { protocol, operation } = exchange.call
   const stream = exchange.inspected?.stream ?? false
-  const generates = operation.streaming !== 'never'
+  const { generates } = operation
   return {
     relayedTokens: generates ? estimateRelayedTokens(protocol.id, outcome.relayedBytes, stream) : 0,
     estimatedInputTokens: estimateTokens({

@@ -11,14 +11,8 @@
  * If it fails: `ended` resolves with what broke; it never rejects. `onEnd` runs before the client sees the end of the body, so that a
  * request is on record before a client can know that it is complete (BIL-13).
  */
-import type { Gate, Meter, UpstreamError } from '../protocols/protocol.ts'
+import type { ByteFilter, Gate, Meter, UpstreamError } from '../protocols/protocol.ts'
 import type { UpstreamBody } from './upstream.ts'
-
-/** Something between upstream and client that changes bytes: a renamed model (REL-10), a usage chunk kept back (REL-8). */
-export interface Transform {
-  push(chunk: Uint8Array): Uint8Array
-  end(): Uint8Array
-}
 
 export interface TapEnd {
   /** `end`: the upstream ended cleanly; `broken`: it broke, went silent or was aborted. */
@@ -31,7 +25,7 @@ export interface TapInput {
   body: UpstreamBody
   meter: Meter
   gate: Gate
-  transform: Transform | null
+  transform: ByteFilter | null
   commitWaitMs: number
   /** Called for every upstream chunk: the time limits' "something happened". */
   touch(): void
@@ -161,7 +155,7 @@ export function createTap(input: TapInput): Tap {
   function conclude(how: 'end' | 'broken', error: unknown): void {
     const clientGone = phase === 'drain'
     phase = 'over'
-    const rest = how === 'end' && transform ? transform.end() : null
+    const rest = transform?.end()
     const last = input.onEnd({ how, error, clientGone })
     if (controller && !clientGone) {
       try {

@@ -13,8 +13,9 @@ export type EntityKind = 'user' | 'group' | 'key' | 'account' | 'proxy'
 
 export interface DirectoryKey {
   key: ApiKey
-  /** Hashes under which the key is known: its own, and those in their grace period after a rotation (KEY-10). */
-  hashes: readonly string[]
+  hash: string
+  /** The hash before the last rotation, good until then (KEY-10). */
+  previous: { hash: string; expiresAtMs: number } | null
 }
 
 export interface DirectoryLoader {
@@ -24,8 +25,6 @@ export interface DirectoryLoader {
   loadGroup(id: string): Promise<Group | null>
   loadKey(id: string): Promise<DirectoryKey | null>
   loadAccount(id: string): Promise<Account | null>
-  /** Ids of the accounts that go through a proxy. */
-  listAccountIdsByProxy(proxyId: string): Promise<string[]>
 }
 
 export interface Directory {
@@ -70,14 +69,17 @@ export function createDirectory(deps: DirectoryDeps): Directory {
     dropKey(entry.key.id)
     const stored: StoredKey = { entry, policy: null }
     keys.set(entry.key.id, stored)
-    for (const hash of entry.hashes) keysByHash.set(hash, stored)
+    keysByHash.set(entry.hash, stored)
+    if (entry.previous) keysByHash.set(entry.previous.hash, stored)
   }
 
   function dropKey(id: string): void {
     const old = keys.get(id)
     if (!old) return
     keys.delete(id)
-    for (const hash of old.entry.hashes) if (keysByHash.get(hash) === old) keysByHash.delete(hash)
+    for (const hash of [old.entry.hash, old.entry.previous?.hash ?? '']) {
+      if (keysByHash.get(hash) === old) keysByHash.delete(hash)
+    }
   }
 
   function putGroup(group: Group): void {
@@ -117,7 +119,9 @@ export function createDirectory(deps: DirectoryDeps): Directory {
       if (account) pool.put(account)
       else pool.remove(id)
     } else {
-      for (const accountId of await deps.loader.listAccountIdsByProxy(id)) await reload('account', accountId)
+      // A proxy stands in each account that goes through it.
+      const through = [...pool.entries()].filter((entry) => entry.account.proxy?.id === id)
+      for (const entry of through) await reload('account', entry.account.id)
     }
   }
 
@@ -138,8 +142,11 @@ export function createDirectory(deps: DirectoryDeps): Directory {
     },
     reload,
     findKeyBySecret: (secret) => {
-      const stored = keysByHash.get(deps.hashKey(secret))
-      return stored ? policyOf(stored) : null
+      const hash = deps.hashKey(secret)
+      const stored = keysByHash.get(hash)
+      if (!stored) return null
+      const isCurrent = stored.entry.hash === hash || (stored.entry.previous?.expiresAtMs ?? 0) > deps.nowMs()
+      return isCurrent ? policyOf(stored) : null
     },
     findKey: (id) => {
       const stored = keys.get(id)

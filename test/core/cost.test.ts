@@ -295,6 +295,12 @@ describe('what is kept of the prices (BIL-2, BIL-6)', () => {
     const { costs, priced, priceUsed } = costsOf({ price: null, usage: usage({ input: 1_000_000 }) })
     expect([costs.totalNano, costs.chargedNano, priced, priceUsed]).toEqual([0n, 0n, false, null])
   })
+
+  test('where no token was used there is nothing unpriced: a refused request is not to be priced afterwards (BIL-3)', () => {
+    expect(costsOf({ price: null }).priced).toBe(true)
+    expect(costsOf({ price: null, usage: usage({ webSearches: 1 }) }).priced).toBe(false)
+    expect(costsOf({ price: null, iterations: [{ model: null, usage: usage({}) }] }).priced).toBe(false)
+  })
 })
 
 const anyTokens = fc.integer({ min: 0, max: 5_000_000 })

@@ -292,6 +292,12 @@ describe('what is refused until a person looked (BIL-2)', () => {
     })
   }
 
+  test('an embedding model that costs dollars is refused, a chat model of that price is not', () => {
+    const dear = { ...chat, input_cost_per_token: 100e-6, output_cost_per_token: 0 }
+    expect(one({ ...dear, mode: 'embedding' }).reasons).toEqual(['standard: absurdly dear'])
+    expect(one({ ...dear, output_cost_per_token: 200e-6 }).reasons).toEqual([])
+  })
+
   test('an embedding model may give no output, but has no long context: then it is a chat model filed wrongly', () => {
     const embedding = { ...chat, mode: 'embedding', output_cost_per_token: 0 }
     expect(one(embedding).row?.rates.output).toBe(0)

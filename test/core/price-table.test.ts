@@ -46,8 +46,8 @@ describe('the price table as a file', () => {
   test('one model is one line, so that a diff shows what changed', () => {
     const rows = ['a', 'b'].map((model) => priceRow({ ...builtInRow, model }))
     const lines = encodePriceTable(rows, about).split('\n')
-    expect(lines).toContain('["a",{"input":3,"output":15}],')
-    expect(lines).toContain('["b",{"input":3,"output":15}]')
+    expect(lines).toContain('["a",{"input_usd":3,"output_usd":15}],')
+    expect(lines).toContain('["b",{"input_usd":3,"output_usd":15}]')
   })
 })
 
