@@ -5,6 +5,7 @@ import { findApiKeyById } from '../../src/db/api-keys.ts'
 import { findLedgerDrift, listLedgerEntriesByPayer } from '../../src/db/ledger.ts'
 import { insertReceipts } from '../../src/db/receipts.ts'
 import { findSubscriptionById, insertSubscription } from '../../src/db/subscriptions.ts'
+import { listCostsSince, listUsageTotals } from '../../src/db/usage-totals.ts'
 import { findUserById } from '../../src/db/users.ts'
 import { type FreshDatabase, freshDatabase } from '../support/database.ts'
 import { makeReceipt, NOON } from '../support/receipts.ts'
@@ -160,6 +161,19 @@ describe('a flushed batch', () => {
     expect([...(await sql`select hour from usage_hourly where scope_id = ${key.id}`)]).toEqual([
       { hour: new Date(Date.UTC(2026, 6, 31, 22)) },
     ])
+  })
+
+  test('after a restart the cost since a day, and totals of a month, are there to start limits from (KEY-5, BIL-12)', async () => {
+    const { db, sql } = database
+    const [key, account] = [await seedKey(db), await seedAccount(db)]
+    const use = (createdAtMs: number, costNano: bigint) =>
+      makeReceipt({ keyId: key.id, accountId: account.id, costNano, createdAtMs })
+    await insertReceipts(sql, [use(NOON - 24 * HOUR, 1n), use(NOON, 2n), use(NOON + 24 * HOUR, 4n)], UTC)
+    const costs = await listCostsSince(db, 'key', '2026-07-24')
+    expect(costs.find(({ scopeId }) => scopeId === key.id)).toEqual({ scopeId: key.id, costNano: 6n })
+    const month = await listUsageTotals(db, 'account', '2026-07')
+    expect(month.find(({ scopeId }) => scopeId === account.id)).toMatchObject({ requests: 3, upstreamCostNano: 7n })
+    expect(await listUsageTotals(db, 'account', '2026-06')).toEqual([])
   })
 
   test('a rollup row holds what reports need (USE-12, USE-16)', async () => {
