@@ -1,0 +1,32 @@
+/** Everything that an operator does, without HTTP: the admin API and the command line call the same functions. */
+import { type AuditFilter, listAuditEntries } from '../db/audit-log.ts'
+import type { PageQuery } from '../db/page.ts'
+import { findUsageRecordById, listUsageRecords, type UsageFilter } from '../db/usage.ts'
+import { createAccountsAdmin } from './accounts.ts'
+import { createAdminTokensAdmin } from './admin-tokens.ts'
+import type { AdminDeps } from './deps.ts'
+import { createGroupsAdmin } from './groups.ts'
+import { createKeysAdmin } from './keys.ts'
+import { createProxiesAdmin } from './proxies.ts'
+import { createSettingsAdmin, type Settings } from './settings.ts'
+import { createUsersAdmin } from './users.ts'
+
+export type Admin = ReturnType<typeof createAdmin>
+
+export function createAdmin(deps: AdminDeps & { rootToken: string | null; configured: Readonly<Settings> }) {
+  const { db } = deps
+  return {
+    users: createUsersAdmin(deps),
+    groups: createGroupsAdmin(deps),
+    accounts: createAccountsAdmin(deps),
+    keys: createKeysAdmin(deps),
+    proxies: createProxiesAdmin(deps),
+    settings: createSettingsAdmin(deps),
+    tokens: createAdminTokensAdmin(deps),
+    audit: { list: (query: PageQuery & AuditFilter) => listAuditEntries(db, query) },
+    usage: {
+      list: (query: PageQuery & UsageFilter) => listUsageRecords(db, query),
+      find: (id: string) => findUsageRecordById(db, id),
+    },
+  }
+}

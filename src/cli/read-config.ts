@@ -1,0 +1,25 @@
+/** The Config of a command: environment, `--config FILE`, and the options that are settings. */
+import { readFileSync } from 'node:fs'
+import { type Config, readConfig } from '../config.ts'
+import { type CommandInput, WrongUse } from './command.ts'
+
+export function configOf(
+  { options, terminal }: CommandInput,
+  settingOptions: readonly (keyof Config & string)[] = [],
+): Config {
+  const flags = Object.fromEntries(settingOptions.map((name) => [name, options[name] as string | undefined]))
+  const config = readConfig({ environment: terminal.environment, fileText: readFile(options.config), flags })
+  if ('problems' in config) throw new WrongUse(config.problems.join('; '))
+  return config
+}
+
+function readFile(path: string | boolean | undefined): string | null {
+  if (typeof path !== 'string') return null
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new WrongUse(
+      `cannot read the config file ${path}: ${(error as NodeJS.ErrnoException).code ?? 'unknown reason'}`,
+    )
+  }
+}

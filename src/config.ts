@@ -1,0 +1,323 @@
+/**
+ * Everything an operator can set before start: environment + optional YAML file → one frozen Config.
+ *
+ * Knows every setting's name, unit, default and limits, once: `ConfigSchema` is what is parsed, checked, and listed by
+ * `turnpike serve --help`. Knows nothing of what the settings do.
+ * Invariants: flag > environment > file > default. A value that isn't allowed is refused naming the variable and what it may be;
+ * unknown keys in the file are refused (there they can only be mistakes), unknown environment variables are not ours to judge.
+ * A variable set to the empty string counts as not set (compose files write `REDIS_URL=`).
+ */
+import { type Static, type TObject, type TSchema, Type } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+import { parseDocument } from 'yaml'
+import { parseCidr } from './lib/ip-address.ts'
+
+type Options = {
+  unit?: string
+  secret?: boolean
+  minimum?: number
+  maximum?: number
+  pattern?: string
+  allowed?: string
+}
+
+/** Timers end at 2^31 ms: longer waits would fire at once. */
+const MAX_SECONDS = 2_000_000
+const MAX_MS = MAX_SECONDS * 1000
+
+const text = (fallback: string, description: string, options: Options = {}) =>
+  Type.String({ default: fallback, description, ...options })
+const optionalText = (description: string, options: Options = {}) =>
+  Type.Union([Type.String(options), Type.Null()], { default: null, description, ...options })
+const whole = (fallback: number, description: string, options: Options = {}) =>
+  Type.Integer({ default: fallback, description, minimum: 0, maximum: Number.MAX_SAFE_INTEGER, ...options })
+const optionalWhole = (description: string, options: Options = {}) =>
+  Type.Union([Type.Integer({ minimum: 0, ...options }), Type.Null()], { default: null, description, ...options })
+const seconds = (fallback: number, description: string, options: Options = {}) =>
+  Type.Number({ default: fallback, description, unit: 's', minimum: 0, maximum: MAX_SECONDS, ...options })
+const milliseconds = (fallback: number, description: string, options: Options = {}) =>
+  whole(fallback, description, { unit: 'ms', maximum: MAX_MS, ...options })
+const flag = (fallback: boolean, description: string) => Type.Boolean({ default: fallback, description })
+const list = (fallback: string[], description: string, options: Options = {}) =>
+  Type.Array(Type.String(), { default: fallback, description, ...options })
+const oneOf = <const T extends readonly [string, ...string[]]>(values: T, description: string) =>
+  Type.Unsafe<T[number]>(
+    Type.Union(
+      values.map((value) => Type.Literal(value)),
+      { default: values[0], description, values },
+    ),
+  )
+
+/** One property per setting. Its variable is the name in upper case with `_`; seconds, the usual unit, are not written (`variableOf`). */
+export const ConfigSchema = Type.Object({
+  port: whole(8080, 'TCP port of the gateway; 0 takes a free one.', { maximum: 65_535 }),
+  host: text('0.0.0.0', 'Address to listen on.'),
+  workers: whole(1, 'Processes that share the port (OPS-4).', { minimum: 1, maximum: 256 }),
+  adminPort: optionalWhole('Port of the admin API; not set: on PORT too (OPS-9).', { maximum: 65_535 }),
+  adminHost: optionalText('Address of the admin API when ADMIN_PORT is set; not set: HOST (OPS-9).'),
+  trustedProxies: list(['127.0.0.0/8', '::1'], 'Reverse proxies whose x-forwarded-for is believed.', {
+    allowed: 'IP addresses or CIDRs, separated by commas',
+  }),
+  shutdownGraceSeconds: seconds(600, 'How long running streams may finish after SIGTERM (OPS-2).'),
+
+  dataDir: text('./data', 'Folder of the embedded database, the journal and the generated secrets.'),
+  databaseUrl: optionalText('Postgres 14 or newer; not set: an embedded one in DATA_DIR (OPS-3).', {
+    secret: true,
+    pattern: '^postgres(ql)?://.+',
+    allowed: 'a URL that starts with postgres://',
+  }),
+  redisUrl: optionalText('Redis shared by the instances; not set: limits live in the process (OPS-3).', {
+    secret: true,
+    pattern: '^rediss?://.+',
+    allowed: 'a URL that starts with redis:// or rediss://',
+  }),
+  redisDown: oneOf(['local', 'refuse'], 'When Redis is away: go on with own counters, or refuse (OPS-5).'),
+  adminToken: optionalText('Token of the root administrator; not set: made once and kept in DATA_DIR.', {
+    secret: true,
+  }),
+  encryptionKey: optionalText('Seals stored credentials (ACC-8); not set: made once and kept in DATA_DIR.', {
+    secret: true,
+  }),
+
+  runMode: oneOf(['standard', 'simple'], 'simple: usage is recorded but nobody is charged (ACC-13).'),
+  apiKeyPrefix: text('tp_', 'How API keys begin (KEY-1).', {
+    pattern: '^[A-Za-z0-9_-]{1,20}$',
+    allowed: '1 to 20 of A-Z a-z 0-9 _ -',
+  }),
+  timezone: text('UTC', 'Time zone of days and hours in reports.', { allowed: 'an IANA name, like Europe/Berlin' }),
+  logLevel: oneOf(['info', 'debug', 'warn', 'error', 'off'], 'Least weighty event that is logged (OPS-8).'),
+
+  maxBodyBytes: whole(64 * 1024 * 1024, 'Largest request body (REL-16).', {
+    unit: 'bytes',
+    minimum: 1024,
+    maximum: 2 ** 31,
+  }),
+  connectTimeoutSeconds: seconds(10, 'Time to connect to an upstream (REL-15).'),
+  firstByteTimeoutSeconds: seconds(600, "Time until an upstream's first byte; thinking models take minutes (REL-15)."),
+  streamIdleTimeoutSeconds: seconds(300, 'Longest silence between two chunks (REL-15).'),
+  requestTimeoutSeconds: seconds(3600, 'Longest a request may take (REL-15).'),
+  sseKeepaliveSeconds: seconds(0, 'Keep-alive to the client during silence; 0: off (REL-15).'),
+  commitWaitMs: milliseconds(2000, 'How long a stream is held for its first content before it is committed (REL-11).'),
+  onClientDisconnect: oneOf(
+    ['drain', 'abort'],
+    'When the client leaves: read the upstream to its end, or hang up (REL-14).',
+  ),
+  drainTimeoutSeconds: seconds(60, 'Longest drain after the client left (REL-14).'),
+  maxRetryAfterSeconds: seconds(60, 'Largest retry-after passed on to clients (REL-19).'),
+  maxAttempts: whole(5, 'Accounts tried for one request (ACC-5).', { minimum: 1, maximum: 100 }),
+  stickyWaitMs: milliseconds(1000, "How long a session waits for its account's free slot before it moves (ACC-4)."),
+  queueSize: whole(100, 'Requests that may wait for a slot when every account is full (ACC-7).', {
+    maximum: 1_000_000,
+  }),
+  queueTimeoutMs: milliseconds(10_000, 'Longest wait in that queue (ACC-7).'),
+  allowPrivateUpstreams: flag(true, 'Account URLs and proxies may point into private networks (OPS-10).'),
+
+  unpricedModels: oneOf(['allow', 'deny'], 'Serve models that have no price? (BIL-3)'),
+  defaultRateMultiplier: Type.Number({
+    default: 1,
+    description: 'Multiplies the price where no group says otherwise (BIL-6).',
+    minimum: 0,
+    maximum: 1000,
+  }),
+  reserveOutputTokens: whole(4096, 'Output assumed when money is reserved and the request names no cap (BIL-7).'),
+  priceSource: optionalText('File or URL from which prices are refreshed (BIL-2).'),
+
+  journalMaxBytes: whole(1024 ** 3, 'Largest usage journal on disk (OPS-1).', { unit: 'bytes', minimum: 1024 * 1024 }),
+  journalFull: oneOf(['refuse', 'unmetered'], 'When the journal is full: refuse requests, or go on unmetered (OPS-1).'),
+  flushSize: whole(1000, 'Usage records written at once (USE-9).', { minimum: 1, maximum: 10_000 }),
+  flushIntervalMs: milliseconds(1000, 'Longest a usage record waits to be written (USE-9).', { minimum: 10 }),
+  retentionDays: whole(90, 'Usage records older than this are deleted; 0: never (USE-18).', {
+    unit: 'days',
+    maximum: 36_500,
+  }),
+  statisticsEnabled: flag(true, 'Keep statistics in memory (USE-5).'),
+  statisticsDetails: whole(1000, 'Newest details kept per key and model (USE-5).', { maximum: 1_000_000 }),
+  recordClientIp: flag(false, "Keep the client's address with each request (USE-1)."),
+  recordHeaders: flag(false, 'Keep request headers, secrets masked (USE-1).'),
+  recordBodies: flag(false, 'Keep request and response bodies, cut to RECORD_BODY_BYTES (USE-1).'),
+  recordBodyBytes: whole(16_384, 'Where recorded bodies are cut (USE-1).', {
+    unit: 'bytes',
+    maximum: 16 * 1024 * 1024,
+  }),
+  otelExporterOtlpEndpoint: optionalText('Where OpenTelemetry traces are sent; not set: nowhere (OPS-7).', {
+    pattern: '^https?://.+',
+    allowed: 'an http(s) URL',
+  }),
+})
+
+export type Config = Readonly<Static<typeof ConfigSchema>>
+type SettingName = keyof Config & string
+const SETTINGS = Object.entries(ConfigSchema.properties) as [SettingName, TSchema][]
+
+/** Settings that an operator may change while turnpike runs (`/admin/settings`); the others need a start. */
+const RUNTIME: readonly SettingName[] = [
+  'connectTimeoutSeconds',
+  'firstByteTimeoutSeconds',
+  'streamIdleTimeoutSeconds',
+  'requestTimeoutSeconds',
+  'sseKeepaliveSeconds',
+  'commitWaitMs',
+  'onClientDisconnect',
+  'drainTimeoutSeconds',
+  'maxRetryAfterSeconds',
+  'maxAttempts',
+  'stickyWaitMs',
+  'queueSize',
+  'queueTimeoutMs',
+  'allowPrivateUpstreams',
+  'unpricedModels',
+  'defaultRateMultiplier',
+  'reserveOutputTokens',
+  'retentionDays',
+  'statisticsEnabled',
+  'recordClientIp',
+  'recordHeaders',
+  'recordBodies',
+  'recordBodyBytes',
+  'redisDown',
+]
+
+export interface ConfigSources {
+  environment: Readonly<Record<string, string | undefined>>
+  /** Text of the YAML file. */
+  fileText?: string | null
+  /** Options of the command line, by setting's name. */
+  flags?: Readonly<Partial<Record<SettingName, string>>>
+}
+
+/** A Config, or every problem found: one sentence each, fit to be shown (a secret's value never is). */
+export function readConfig({ environment, fileText, flags = {} }: ConfigSources): Config | { problems: string[] } {
+  const file = readFile(fileText ?? '')
+  const problems = [...file.problems]
+  const config: Record<string, unknown> = {}
+  for (const [name, schema] of SETTINGS) {
+    const variable = variableOf(name)
+    const given = [flags[name], environment[variable], file.values[wireNameOf(name)]]
+    const raw = given.find((value) => value !== undefined && value !== null && value !== '')
+    const value = raw === undefined ? structuredClone(schema.default) : coerce(schema, raw)
+    if (isAllowed(name, schema, value)) config[name] = Array.isArray(value) ? Object.freeze(value) : value
+    else problems.push(`${variable} must be ${allowedIn(schema)}${schema.secret ? '' : `, not ${shown(raw)}`}`)
+  }
+  return problems.length > 0 ? { problems } : (Object.freeze(config) as Config)
+}
+
+/** `firstByteTimeoutSeconds` → `FIRST_BYTE_TIMEOUT`, `commitWaitMs` → `COMMIT_WAIT_MS`. */
+export function variableOf(name: string): string {
+  return name
+    .replace(/Seconds$/, '')
+    .replace(/[A-Z]/g, (letter) => `_${letter}`)
+    .toUpperCase()
+}
+
+/** The run-time settings by their names on the wire. */
+export const RuntimeSettings: TObject = Type.Object(
+  Object.fromEntries(RUNTIME.map((name) => [wireNameOf(name), ConfigSchema.properties[name]])),
+  { title: 'Settings', additionalProperties: false },
+)
+
+/** What an operator may send: any of them; null takes the stored value away, so that the environment's holds again. */
+export const RuntimeSettingsPatch: TObject = Type.Object(
+  Object.fromEntries(
+    RUNTIME.map((name) => {
+      const { default: _, description, ...bare } = ConfigSchema.properties[name]
+      return [wireNameOf(name), Type.Optional(Type.Union([bare as TSchema, Type.Null()], { description }))]
+    }),
+  ),
+  { title: 'SettingsPatch', additionalProperties: false, minProperties: 1 },
+)
+
+/** The run-time settings of a Config, by their names on the wire. */
+export function runtimeSettingsOf(config: Config): Record<string, unknown> {
+  return Object.fromEntries(RUNTIME.map((name) => [wireNameOf(name), config[name]]))
+}
+
+/** A Config with what operators stored laid over it. What is stored but no longer allowed (an older version's) is passed over. */
+export function withRuntimeSettings(config: Config, stored: Readonly<Record<string, unknown>>): Config {
+  const changed: Record<string, unknown> = { ...config }
+  for (const name of RUNTIME) {
+    const value = stored[wireNameOf(name)]
+    if (value !== undefined && isAllowed(name, ConfigSchema.properties[name], value)) changed[name] = value
+  }
+  return Object.freeze(changed) as Config
+}
+
+function wireNameOf(name: string): string {
+  return variableOf(name).toLowerCase()
+}
+
+/** One line per setting for `turnpike serve --help`: variable, default and unit, what it does, what it may be. */
+export function describeSettings(schema: TObject = ConfigSchema): string[] {
+  return Object.entries(schema.properties).map(([name, setting]) => {
+    const fallback = Array.isArray(setting.default) ? setting.default.join(',') : String(setting.default ?? '')
+    const start = fallback === '' ? '' : `[${fallback}${setting.unit ? ` ${setting.unit}` : ''}] `
+    const choice = setting.values ? ` One of ${setting.values.join(', ')}.` : ''
+    return `  ${variableOf(name).padEnd(28)} ${start}${setting.description}${choice}`
+  })
+}
+
+function readFile(fileText: string): { values: Record<string, unknown>; problems: string[] } {
+  const document = parseDocument(fileText)
+  const fault = document.errors[0]
+  if (fault) return { values: {}, problems: [`the config file is not valid YAML: ${fault.message.split('\n')[0]}`] }
+  const values: unknown = document.toJS() ?? {}
+  if (typeof values !== 'object' || values === null || Array.isArray(values)) {
+    return { values: {}, problems: ['the config file must be a map of settings to values'] }
+  }
+  const known = new Set(SETTINGS.map(([name]) => wireNameOf(name)))
+  const unknown = Object.keys(values).filter((key) => !known.has(key))
+  const problems = unknown.map((key) => `the config file has an unknown setting "${key}"`)
+  return { values: values as Record<string, unknown>, problems }
+}
+
+const YES = ['true', '1', 'yes', 'on']
+const NO = ['false', '0', 'no', 'off']
+
+/** Text from the environment → the setting's type. What doesn't fit is returned as it is, to be refused by the check. */
+function coerce(schema: TSchema, raw: unknown): unknown {
+  const type = schema.type ?? schema.anyOf?.[0]?.type
+  if (type === 'string' && typeof raw === 'number') return String(raw)
+  if (typeof raw !== 'string') return raw
+  const trimmed = raw.trim()
+  if (type === 'integer' || type === 'number') return /^-?\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : raw
+  if (type === 'boolean' && YES.includes(trimmed.toLowerCase())) return true
+  if (type === 'boolean' && NO.includes(trimmed.toLowerCase())) return false
+  if (type === 'array') return trimmed.split(',').flatMap((part) => part.trim() || [])
+  return trimmed
+}
+
+function isAllowed(name: SettingName, schema: TSchema, value: unknown): boolean {
+  if (!Value.Check(schema, value)) return false
+  if (name === 'trustedProxies') return (value as string[]).every((range) => parseCidr(range) !== null)
+  return name !== 'timezone' || isTimeZone(String(value))
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
+}
+
+function allowedIn(schema: TSchema): string {
+  if (schema.allowed) return schema.allowed
+  if (schema.values) return `one of ${schema.values.join(', ')}`
+  const type = schema.type ?? schema.anyOf?.[0]?.type
+  if (type === 'boolean') return 'true or false'
+  if (type === 'integer' || type === 'number') {
+    const unit = schema.unit ? ` (${schema.unit})` : ''
+    const { minimum = 0, maximum } = schema
+    const range =
+      maximum === undefined || maximum === Number.MAX_SAFE_INTEGER
+        ? `of at least ${minimum}`
+        : `from ${minimum} to ${maximum}`
+    return `a ${type === 'integer' ? 'whole number' : 'number'} ${range}${unit}`
+  }
+  return type === 'array' ? 'a list, separated by commas' : 'text'
+}
+
+function shown(raw: unknown): string {
+  const plain = typeof raw === 'string' ? raw : JSON.stringify(raw)
+  return JSON.stringify(plain.length > 60 ? `${plain.slice(0, 60)}…` : plain)
+}

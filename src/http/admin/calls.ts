@@ -1,0 +1,26 @@
+/** All calls of the admin API, in the order in which Swagger shows them. */
+import type { Admin } from '../../admin/admin.ts'
+import { accountCalls } from './accounts.ts'
+import { auditCalls } from './audit.ts'
+import type { Call } from './call.ts'
+import { groupCalls } from './groups.ts'
+import { keyCalls } from './keys.ts'
+import { proxyCalls } from './proxies.ts'
+import { type SettingsSchemas, settingsCalls } from './settings.ts'
+import { tokenCalls } from './tokens.ts'
+import { usageCalls } from './usage.ts'
+import { userCalls } from './users.ts'
+
+export function adminCalls(admin: Admin, settings: SettingsSchemas): Call[] {
+  return [
+    ...userCalls(admin.users),
+    ...groupCalls(admin.groups),
+    ...accountCalls(admin.accounts),
+    ...proxyCalls(admin.proxies),
+    ...keyCalls(admin.keys),
+    ...usageCalls(admin.usage),
+    ...settingsCalls(admin.settings, settings),
+    ...auditCalls(admin.audit),
+    ...tokenCalls(admin.tokens),
+  ]
+}

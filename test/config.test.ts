@@ -1,0 +1,146 @@
+import { describe, expect, test } from 'bun:test'
+import {
+  type Config,
+  ConfigSchema,
+  describeSettings,
+  RuntimeSettings,
+  readConfig,
+  runtimeSettingsOf,
+  variableOf,
+  withRuntimeSettings,
+} from '../src/config.ts'
+
+function read(environment: Record<string, string>, fileText?: string, flags = {}): Config {
+  const config = readConfig({ environment, fileText, flags })
+  if ('problems' in config) throw new Error(config.problems.join('; '))
+  return config
+}
+
+function problems(environment: Record<string, string>, fileText?: string): string[] {
+  const config = readConfig({ environment, fileText })
+  return 'problems' in config ? config.problems : []
+}
+
+describe('config', () => {
+  test('no environment at all gives the documented defaults (OPS-3)', () => {
+    const config = read({})
+    expect(config).toMatchObject({
+      port: 8080,
+      host: '0.0.0.0',
+      dataDir: './data',
+      databaseUrl: null,
+      redisUrl: null,
+      runMode: 'standard',
+      apiKeyPrefix: 'tp_',
+      timezone: 'UTC',
+      commitWaitMs: 2000,
+      firstByteTimeoutSeconds: 600,
+      streamIdleTimeoutSeconds: 300,
+      maxBodyBytes: 67_108_864,
+      onClientDisconnect: 'drain',
+      maxAttempts: 5,
+      shutdownGraceSeconds: 600,
+    })
+  })
+
+  test('the environment wins over the file, the file over the default, a flag over all', () => {
+    const fileText = 'port: 1111\nhost: 127.0.0.1\nqueue_size: 7\n'
+    const config = read({ PORT: '2222', HOST: 'example' }, fileText, { host: '::1' })
+    expect([config.port, config.host, config.queueSize]).toEqual([2222, '::1', 7])
+  })
+
+  test('a value that is not allowed is refused naming the variable and what it may be', () => {
+    expect(problems({ RUN_MODE: 'turbo' })).toEqual(['RUN_MODE must be one of standard, simple, not "turbo"'])
+    expect(problems({ PORT: '70000' })).toEqual(['PORT must be a whole number from 0 to 65535, not "70000"'])
+    expect(problems({ PORT: '8080x' })[0]).toStartWith('PORT must be a whole number')
+    expect(problems({ FIRST_BYTE_TIMEOUT: '-1' })[0]).toMatch(/^FIRST_BYTE_TIMEOUT must be a number from 0 .*\(s\)/)
+    expect(problems({ STATISTICS_ENABLED: 'maybe' })[0]).toContain('true or false')
+    expect(problems({ TIMEZONE: 'Mars/Olympus' })[0]).toContain('IANA')
+    expect(problems({ TRUSTED_PROXIES: '10.0.0.0/8, nginx' })[0]).toContain('CIDRs')
+    expect(problems({ API_KEY_PREFIX: 'a b' })[0]).toContain('A-Z a-z 0-9')
+    expect(problems({}, 'run_mode: turbo')).toHaveLength(1)
+    expect(problems({}, 'port: [1]')).toHaveLength(1)
+  })
+
+  test('every problem is reported, and the value of a secret never is (OPS-8)', () => {
+    const found = problems({ DATABASE_URL: 'mysql://root:hunter2@db', REDIS_DOWN: 'x', WORKERS: '0' })
+    expect(found).toHaveLength(3)
+    expect(found.join()).not.toContain('hunter2')
+  })
+
+  test('unknown keys in the file are refused, unknown environment variables are not ours', () => {
+    expect(problems({}, 'prot: 80')).toEqual(['the config file has an unknown setting "prot"'])
+    expect(problems({ PROT: '80' })).toEqual([])
+  })
+
+  test('a file that is no YAML, or no map, is one clear problem', () => {
+    expect(problems({}, 'port: "unclosed')).toHaveLength(1)
+    expect(problems({}, '- a\n- b')).toEqual(['the config file must be a map of settings to values'])
+    expect(problems({}, '')).toEqual([])
+  })
+
+  test('an empty variable counts as not set', () => {
+    expect(read({ REDIS_URL: '', PORT: '' }).redisUrl).toBeNull()
+  })
+
+  test('lists and truth values are read from text and from YAML alike', () => {
+    expect(read({ TRUSTED_PROXIES: ' 10.0.0.1 , ::1,' }).trustedProxies).toEqual(['10.0.0.1', '::1'])
+    expect(read({}, 'trusted_proxies: [10.0.0.1]').trustedProxies).toEqual(['10.0.0.1'])
+    expect(read({ RECORD_BODIES: 'on' }).recordBodies).toBe(true)
+    expect(read({}, 'record_bodies: true').recordBodies).toBe(true)
+  })
+
+  test('a Config cannot be changed', () => {
+    const config = read({})
+    expect(Object.isFrozen(config)).toBe(true)
+    expect(Object.isFrozen(config.trustedProxies)).toBe(true)
+  })
+
+  test('two readings share no list', () => {
+    expect(read({}).trustedProxies).not.toBe(read({}).trustedProxies)
+  })
+
+  test('the help text lists every setting of the schema with its variable', () => {
+    const help = describeSettings()
+    const names = Object.keys(ConfigSchema.properties)
+    expect(help).toHaveLength(names.length)
+    for (const [index, name] of names.entries()) expect(help[index]).toContain(variableOf(name))
+    expect(help.find((line) => line.includes('CONNECT_TIMEOUT'))).toContain('[10 s]')
+  })
+
+  test('variables carry the names of the rules', () => {
+    const variables = Object.keys(ConfigSchema.properties).map(variableOf)
+    const named =
+      `PORT HOST DATABASE_URL REDIS_URL DATA_DIR ADMIN_TOKEN ENCRYPTION_KEY RUN_MODE API_KEY_PREFIX TIMEZONE LOG_LEVEL
+      CONNECT_TIMEOUT FIRST_BYTE_TIMEOUT STREAM_IDLE_TIMEOUT REQUEST_TIMEOUT SSE_KEEPALIVE MAX_BODY_BYTES COMMIT_WAIT_MS MAX_ATTEMPTS
+      STICKY_WAIT_MS QUEUE_SIZE QUEUE_TIMEOUT_MS ON_CLIENT_DISCONNECT DRAIN_TIMEOUT MAX_RETRY_AFTER UNPRICED_MODELS REDIS_DOWN
+      SHUTDOWN_GRACE`.split(/\s+/)
+    expect(named.filter((name) => !variables.includes(name))).toEqual([])
+    expect(new Set(variables).size).toBe(variables.length)
+  })
+
+  test('every default is itself allowed', () => {
+    expect(problems({})).toEqual([])
+  })
+})
+
+describe('run-time settings', () => {
+  test('what operators stored is laid over the configuration, which itself stays as it was', () => {
+    const config = read({ MAX_ATTEMPTS: '7' })
+    const changed = withRuntimeSettings(config, { max_attempts: 2, first_byte_timeout: 30 })
+    expect([changed.maxAttempts, changed.firstByteTimeoutSeconds, config.maxAttempts]).toEqual([2, 30, 7])
+    expect(Object.isFrozen(changed)).toBe(true)
+  })
+
+  test('a stored value that is unknown or no longer allowed is passed over', () => {
+    const config = read({})
+    expect(withRuntimeSettings(config, { max_attempts: 0, port: 1, nonsense: true, redis_down: 'x' })).toEqual(config)
+  })
+
+  test('only settings that need no new start can be changed', () => {
+    const names = Object.keys(RuntimeSettings.properties)
+    for (const name of ['port', 'database_url', 'admin_token', 'encryption_key', 'data_dir'])
+      expect(names).not.toContain(name)
+    expect(Object.keys(runtimeSettingsOf(read({})))).toEqual(names)
+  })
+})
