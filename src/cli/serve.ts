@@ -22,7 +22,7 @@ export const serve: Command = {
     ...describeSettings(),
   ],
   run: async (input) => {
-    const app = await startApp(configOf(input, ['port', 'host', 'workers']))
+    const app = await startApp(await configOf(input, ['port', 'host', 'workers']))
     return await untilStopped(app)
   },
 }

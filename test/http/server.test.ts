@@ -67,6 +67,15 @@ describe('pages and health', () => {
     }
   })
 
+  test('a client’s unknown path is answered in the client’s dialect, an operator’s in the operator’s (contract.md)', async () => {
+    const { ask } = toyApp({ unknownEndpoint: () => new Response('{"dialect":true}', { status: 404 }) })
+    expect(await ask('POST', '/v1/nope')).toMatchObject({ status: 404, json: { dialect: true } })
+    expect(await ask('POST', '/admin/nope')).toMatchObject({
+      status: 404,
+      json: { error: { code: 'unknown_endpoint' } },
+    })
+  })
+
   test('relay routes are registered behind the error handler, and their faults show nothing (OPS-11)', async () => {
     const { ask, lines } = toyApp({
       relayRoutes: (app) =>
