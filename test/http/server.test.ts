@@ -148,6 +148,22 @@ describe('over a port', () => {
     }
   })
 
+  test('a longer path is not cut to the path of another route (OPS-9)', async () => {
+    for (const host of ['a', 'ab', 'abc', 'a.b.c']) {
+      for (const prefix of ['/x', '/xx', '/xxx', '/xxxx']) {
+        const answer = await get(`${prefix}/admin/toys`, host, authorised)
+        expect([host, prefix, answer.slice(0, 12)]).toEqual([host, prefix, 'HTTP/1.1 404'])
+      }
+    }
+  })
+
+  test('Bun’s development pages, which show stacks and sources, are off (OPS-11)', () => {
+    const { app } = toyApp()
+    const own = listen(app, { host: 'localhost', port: 0, maxRequestBytes: 1000 })
+    expect(app.server?.development).toBe(false)
+    return own.stop(true)
+  })
+
   test('a request target in absolute form does not lead past the token (OPS-9)', async () => {
     expect(await get('http://localhost/admin/toys', 'localhost')).not.toContain('"data"')
     expect(await get('http://x/admin/toys', 'y')).not.toContain('"data"')
