@@ -1,4 +1,4 @@
-/** Composition root (placeholder until the lead's is merged): Config → App. */
+/** Composition root (placeholder until the lead's is merged): Config, with its admin token set, → App. */
 import type { Config } from './config.ts'
 
 export interface App {
