@@ -4,6 +4,7 @@
  */
 import type { Micro } from './entities.ts'
 import type { Nano } from './money.ts'
+import type { Rates, ServiceTier } from './price.ts'
 import type { IterationUsage, Usage } from './usage.ts'
 
 export const REQUEST_STATUSES = ['pending', 'streaming', 'completed', 'failed', 'cancelled'] as const
@@ -98,12 +99,30 @@ export interface Receipt {
   finishedAtMs: number
 }
 
-export interface PriceUsed {
-  /** The row's model name that matched, and where it came from. */
+/** The prices that made the costs, kept so that anybody can work the sum out again (BIL-6). Plain numbers: it is stored as JSON. */
+export interface PriceUsed extends PriceLine {
+  groupMultiplier: Micro
+  accountMultiplier: Micro
+  /** Nanodollars; 0 when there is none, or when the request failed (BIL-5). */
+  perRequestNano: number
+  perWebSearchNano: number
+  /** Anthropic's `usage.iterations`: one line for each, in order, instead of the rates above (BIL-1). Null: none. An unpriced one is null. */
+  iterations: (PriceLine | null)[] | null
+}
+
+/** One row of a price list as it applied to one call of a model. */
+export interface PriceLine {
+  /** The row's model name that matched, and how the asked one led to it (BIL-2). */
   model: string
+  match: 'exact' | 'normalised' | 'wildcard'
   source: 'account' | 'operator' | 'built-in'
   /** Date of the row, "2026-07-24". */
   date: string
-  groupMultiplier: Micro
-  accountMultiplier: Micro
+  serviceTier: ServiceTier
+  /** Context tier that priced the call; 0: none was reached (BIL-4). */
+  aboveTokens: number
+  /** Millionths by which the response's own words multiplied the rates ("us", "fast"); 1_000_000: not at all. */
+  uplift: Micro
+  /** Nanodollars per million tokens, of the kinds of token that occurred. */
+  rates: Rates
 }

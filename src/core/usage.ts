@@ -26,7 +26,10 @@ export interface Usage {
   webSearches: number
 }
 
-/** Work that the top-level numbers leave out, billed at each model's own price (BIL-1, Anthropic `usage.iterations`). */
+/**
+ * One of the calls that made up a response, when they are more than its top-level numbers say (BIL-1, Anthropic `usage.iterations`).
+ * The list is complete: its sum is the bill, each call at its own model's price, *instead of* the top-level tokens.
+ */
 export interface IterationUsage {
   /** Null: the model of the response itself. */
   model: string | null

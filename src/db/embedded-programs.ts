@@ -19,17 +19,20 @@ export interface ProgramsWanted {
   files: ServerFiles
   identity: ServerIdentity | null
   ownUid: number
+  /** Where else to try, in this order. */
+  caches?: string[]
 }
 
 const PARTIAL = 'partial-'
 const ABANDONED_AFTER_MS = 3_600_000
 
 /** The directory whose `bin/postgres` is ready to run. */
-export async function installPrograms({ home, files, identity, ownUid }: ProgramsWanted): Promise<string> {
+export async function installPrograms(wanted: ProgramsWanted): Promise<string> {
+  const { home, files, identity, ownUid, caches = cacheDirectories(ownUid) } = wanted
   const reachable = (directory: string) => identity === null || canReach(directory, identity)
   if (files.inPlace !== null && reachable(files.inPlace)) return files.inPlace
   const reasons = new Set<string>()
-  for (const shelf of [home, ...cacheDirectories(ownUid)]) {
+  for (const shelf of [home, ...caches]) {
     try {
       if (shelf !== home) makeCacheDirectory(shelf, ownUid)
       if (!reachable(shelf)) throw new Error(`user ${identity?.uid} can't enter ${shelf}`)

@@ -5,8 +5,11 @@
  * Adding one is one folder with inspect, meter, gate, error and a line in `./table.ts` (REL-18).
  */
 import type { Denial } from '../core/denial.ts'
+import type { UpstreamError } from '../core/failure.ts'
 import type { Platform, ProtocolId } from '../core/platform.ts'
 import type { IterationUsage, Usage } from '../core/usage.ts'
+
+export type { UpstreamError } from '../core/failure.ts'
 
 /** Half-open byte range in a request body. */
 export interface Span {
@@ -25,6 +28,8 @@ export interface Operation {
   metered: boolean
   /** `body`: the body's `stream` decides; `path`: the path does; `never`. */
   streaming: 'body' | 'path' | 'never'
+  /** Does it generate tokens? Embeddings and counts do not. */
+  generates: boolean
   /** Upstream path below the API's version root ("/chat/completions"); Gemini's is built from the model, see `upstreamPath`. */
   path: string
 }
@@ -41,7 +46,10 @@ export interface Inspected {
   maxOutputTokens: number | null
   /** Session hint from the body, most specific first found (ACC-4), or null. Not hashed yet. */
   sessionHint: string | null
-  /** Byte ranges whose hash is the fallback session key: tools, system prompt, first user message (ACC-4). */
+  /**
+   * Byte ranges whose hash is the fallback session key: tools, system prompt, texts of the first user message (ACC-4).
+   * Empty when `sessionHint` is set, and when there is nothing to go by.
+   */
   prefixSpans: Span[]
   /** `store` of a Responses request: the value's span, null when absent (REL-3). */
   storeSpan: Span | null
@@ -54,15 +62,6 @@ export interface Inspected {
 }
 
 export type FinalStatus = 'completed' | 'incomplete' | 'failed' | 'queued' | 'blocked' | 'error' | 'truncated'
-
-/** What an upstream said went wrong, wherever it said it: an HTTP error's body, an error event, an error object inside a 200. */
-export interface UpstreamError {
-  type: string | null
-  code: string | null
-  /** HTTP-like status if the body names or implies one (529 for overloaded_error, 429 for rate_limit_error), else null. */
-  status: number | null
-  message: string | null
-}
 
 /** What a response said, read at its end or wherever it was cut. */
 export interface Reading {
@@ -86,6 +85,11 @@ export interface Reading {
 export interface Meter {
   push(chunk: Uint8Array): void
   read(): Reading
+  /**
+   * Bytes to send before `errorEvent` when the body stops here (REL-13): they end an event that is open at the cut, so that clients
+   * parse the error as an event of its own. Empty when none is open. See `./stream-lead.ts` for a cut within a line.
+   */
+  lead(): string
   /** Body bytes seen so far. */
   readonly bytes: number
 }
@@ -117,11 +121,43 @@ export interface Protocol {
   readError(status: number, body: Uint8Array): UpstreamError
   /** HTTP status and JSON body of a denial in this dialect (contract.md). */
   errorBody(denial: Denial, requestId: string): { status: number; body: string }
-  /** Bytes that end a broken stream loudly (REL-13). `lead`: bytes needed to end an event that is open at the cut, decided by the relay. */
-  errorEvent(denial: Denial, requestId: string, framing: Framing): string
+  /** Text that ends a broken stream loudly (REL-13), to be sent after `Meter.lead`. Empty where nothing can be mended (a JSON body). */
+  errorEvent(denial: Denial, requestId: string, cut: StreamCut): string
+  /**
+   * The stream ended with an error of its own: must an `errorEvent` follow for clients to see it (REL-13)? Codex ignores a bare `error`
+   * event and only heeds `response.failed`.
+   */
+  errorNeedsEvent(reading: Reading): boolean
+  /** What may be written between events to keep a quiet connection open (REL-15); null: nothing is safe there. */
+  keepAlive: string | null
+  /** Keeps from the client the usage chunk that only we asked for (REL-8); null where there is no such thing. */
+  usageFilter: (() => ByteFilter) | null
   /** Where a response names its model (REL-10), as key paths from the root of an event or body. */
   modelPaths: readonly (readonly string[])[]
   /** Model ids under which `GET` lists answer in this dialect. */
-  modelList(models: readonly { id: string; createdAt: number; ownedBy: string }[]): unknown
-  modelObject(model: { id: string; createdAt: number; ownedBy: string }): unknown
+  modelList(models: readonly ListedModel[]): unknown
+  modelObject(model: ListedModel): unknown
+}
+
+/** Something between upstream and client that changes bytes, at any split of them. Both may answer no bytes. */
+export interface ByteFilter {
+  push(chunk: Uint8Array): Uint8Array
+  end(): Uint8Array
+}
+
+/** What of a protocol reads and writes responses: all but the inspection of requests. */
+export type ResponseSide = Omit<Protocol, 'inspect'>
+
+/** A stream that broke off: how it was framed, and what it called itself (openai's SDK refuses a `response.failed` with another id). */
+export interface StreamCut {
+  framing: Framing
+  /** `Reading.responseId`. */
+  responseId: string | null
+}
+
+/** A model as the lists of all dialects need it. */
+export interface ListedModel {
+  id: string
+  createdAtMs: number
+  ownedBy: string
 }

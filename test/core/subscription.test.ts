@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { addToWindow, type UsageWindow, usedInWindow, WINDOW_LENGTH_MS } from '../../src/core/subscription.ts'
+import {
+  addToWindow,
+  isSubscriptionActive,
+  type Subscription,
+  subscriptionRemaining,
+  type UsageWindow,
+  usedInWindow,
+  WINDOW_LENGTH_MS,
+} from '../../src/core/subscription.ts'
 
 const HOUR = 3_600_000
 const UNUSED: UsageWindow = { startedAtMs: null, usedNano: 0n }
@@ -45,5 +53,45 @@ describe('subscription windows', () => {
         expect(window.usedNano).toBe(uses.reduce((sum, { amountNano }) => sum + amountNano, 0n))
       }),
     )
+  })
+
+  const limits = { dailyLimitNano: 10n, weeklyLimitNano: 25n, monthlyLimitNano: 60n }
+  const fresh: Subscription = {
+    id: 's1',
+    userId: 'u1',
+    groupId: 'g1',
+    status: 'active',
+    startsAtMs: MONDAY_15,
+    expiresAtMs: MONDAY_15 + 365 * 24 * HOUR,
+    daily: UNUSED,
+    weekly: UNUSED,
+    monthly: UNUSED,
+  }
+
+  test('the tightest window decides what is left, and each renews by itself (BIL-10)', () => {
+    const used = {
+      ...fresh,
+      daily: { startedAtMs: MONDAY_15, usedNano: 8n },
+      weekly: { startedAtMs: MONDAY_15, usedNano: 24n },
+    }
+    expect(subscriptionRemaining(used, limits, MONDAY_15)).toBe(1n)
+    expect(subscriptionRemaining(used, limits, MONDAY_15 + 7 * 24 * HOUR)).toBe(10n)
+  })
+
+  test('without a limit there is no end to it; a limit of 0 allows nothing (BIL-10)', () => {
+    const none = { dailyLimitNano: null, weeklyLimitNano: null, monthlyLimitNano: null }
+    expect(subscriptionRemaining(fresh, none, MONDAY_15)).toBeNull()
+    expect(subscriptionRemaining(fresh, { ...none, weeklyLimitNano: 0n }, MONDAY_15)).toBe(0n)
+  })
+
+  test('it is active from its start until its end, unless revoked (BIL-10)', () => {
+    const active = (change: Partial<Subscription>, nowMs: number) =>
+      isSubscriptionActive({ ...fresh, ...change }, nowMs)
+    expect([active({}, MONDAY_15 - 1), active({}, MONDAY_15), active({}, fresh.expiresAtMs)]).toEqual([
+      false,
+      true,
+      false,
+    ])
+    expect(active({ status: 'revoked' }, MONDAY_15)).toBe(false)
   })
 })

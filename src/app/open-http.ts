@@ -1,0 +1,64 @@
+/** Puts the HTTP side together: client endpoints, admin API with its docs, health, one port or two (OPS-9). */
+import type { Admin } from '../admin/admin.ts'
+import { type Config, RuntimeSettings, RuntimeSettingsPatch } from '../config.ts'
+import { isDatabaseAway } from '../db/away.ts'
+import { createCallerCheck } from '../http/admin/authenticate.ts'
+import { adminCalls } from '../http/admin/calls.ts'
+import { createClientAddress } from '../http/client-address.ts'
+import type { HealthCheck } from '../http/health.ts'
+import { relayRoutes } from '../http/relay-routes.ts'
+import { createHttpApp, listen } from '../http/server.ts'
+import type { Log } from '../lib/log.ts'
+import type { Stack } from '../lib/stack.ts'
+import { VERSION } from '../version.ts'
+import type { OpenedRelay } from './open-relay.ts'
+
+export interface HttpInput {
+  config: Config
+  admin: Admin
+  relay: OpenedRelay
+  log: Log
+  stack: Stack
+}
+
+/** Bun answers beyond this with a bare 413 of its own: above ours, which speaks the client's dialect (REL-16). */
+const ABOVE_OURS = 2
+
+export async function openHttp({ config, admin, relay, log, stack }: HttpInput) {
+  let open = true
+  const clientAddress = createClientAddress(config.trustedProxies)
+  const checks: HealthCheck[] = [
+    { name: 'accepting', check: () => (open ? 'ok' : 'down') },
+    { name: 'database', check: () => (relay.isDatabaseAway() ? 'degraded' : 'ok') },
+  ]
+  const adminPart = {
+    calls: adminCalls(admin, { view: RuntimeSettings, patch: RuntimeSettingsPatch }),
+    deps: {
+      authenticate: createCallerCheck({ verifyToken: admin.tokens.verify, clientAddress, log }),
+      log,
+      isDatabaseAway,
+    },
+  }
+  const routes = relayRoutes({ relay: relay.relay, models: relay.models, clientAddress })
+  const common = { log, version: VERSION, checks }
+  const ownPort = config.adminPort !== null
+  const app = createHttpApp({ ...common, relayRoutes: routes, ...(ownPort ? {} : { admin: adminPart }) })
+  const maxRequestBytes = Math.max(config.maxBodyBytes * ABOVE_OURS, 128 * 1024 * 1024)
+  const main = listen(app, { host: config.host, port: config.port, maxRequestBytes })
+  if (config.adminPort !== null) {
+    const adminApp = createHttpApp({ ...common, admin: adminPart })
+    const address = { host: config.adminHost ?? config.host, port: config.adminPort, maxRequestBytes }
+    await stack.use(
+      'admin port',
+      () => listen(adminApp, address),
+      (listening) => listening.stop(true),
+    )
+  }
+  return {
+    port: main.port,
+    closeDoor() {
+      open = false
+    },
+    stop: (force: boolean) => main.stop(force),
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * How long a failing account stays out, and why (ACC-6): by cause, with memory of what went before. Pure: history in, decision and new
+ * history out.
+ *
+ * 429: until the provider says, else 5 s doubling to 5 min. 529: 1 min doubling to 10. 403: 10 min, the third in a row is an error.
+ * 401: an error (OAuth was refreshed and tried again before it comes here). 5xx and connect errors: circuit breaker, open after 5 in 30 s
+ * for 30 s, then one probe: its success closes it, its failure opens it again. A success clears what it disproves.
+ */
+import type { Failure } from './failure.ts'
+import type { ParkCause } from './pool-entry.ts'
+
+export interface CooldownHistory {
+  rateLimitsInARow: number
+  overloadsInARow: number
+  forbiddenInARow: number
+  /** Epoch ms of recent server and connect errors, oldest first. */
+  faultsAtMs: readonly number[]
+  /** The breaker has opened and no success came since: the next failure opens it at once. */
+  probing: boolean
+}
+
+export const NO_HISTORY: CooldownHistory = Object.freeze({
+  rateLimitsInARow: 0,
+  overloadsInARow: 0,
+  forbiddenInARow: 0,
+  faultsAtMs: [],
+  probing: false,
+})
+
+export type Cooldown =
+  | { kind: 'none' }
+  /** Out until then; `family`: only for models of that family. */
+  | { kind: 'until'; cause: ParkCause; untilMs: number; source: string; family: string | null }
+  /** Out until an operator looks at it. */
+  | { kind: 'error'; message: string }
+
+const SECOND = 1000
+const MINUTE = 60_000
+const BREAKER = { faults: 5, windowMs: 30 * SECOND, openMs: 30 * SECOND } as const
+const FORBIDDEN = { waitMs: 10 * MINUTE, errorAt: 3 } as const
+
+const doubling = (firstMs: number, mostMs: number, times: number) =>
+  Math.min(mostMs, firstMs * 2 ** Math.min(times, 30))
+
+export function coolDown(
+  history: CooldownHistory,
+  failure: Failure,
+  nowMs: number,
+): { cooldown: Cooldown; history: CooldownHistory } {
+  switch (failure.cause) {
+    case 'rate_limited': {
+      const { told } = failure
+      const times = history.rateLimitsInARow
+      const until = told ?? {
+        untilMs: nowMs + doubling(5 * SECOND, 5 * MINUTE, times),
+        source: 'backoff',
+        family: null,
+      }
+      const next = { ...history, rateLimitsInARow: told ? times : times + 1 }
+      return { cooldown: { kind: 'until', cause: 'rate_limited', ...until }, history: next }
+    }
+    case 'overloaded': {
+      const times = history.overloadsInARow
+      const untilMs = nowMs + doubling(MINUTE, 10 * MINUTE, times)
+      return {
+        cooldown: { kind: 'until', cause: 'overloaded', untilMs, source: 'backoff', family: null },
+        history: { ...history, overloadsInARow: times + 1 },
+      }
+    }
+    case 'forbidden': {
+      const times = history.forbiddenInARow + 1
+      const untilMs = nowMs + FORBIDDEN.waitMs
+      const message = `Access forbidden ${times} times in a row: ${failure.error?.message ?? 'no reason given'}`
+      return {
+        cooldown:
+          times >= FORBIDDEN.errorAt
+            ? { kind: 'error', message }
+            : { kind: 'until', cause: 'cooling_down', untilMs, source: 'forbidden', family: null },
+        history: { ...history, forbiddenInARow: times },
+      }
+    }
+    case 'unauthorized':
+    case 'credential_error': {
+      const message = `Authentication failed: ${failure.error?.message ?? 'no usable credential'}`
+      return { cooldown: { kind: 'error', message }, history }
+    }
+    case 'server_error':
+    case 'connect_error':
+    case 'connect_timeout':
+    case 'first_byte_timeout':
+    case 'stream_fault':
+      return breakCircuit(history, nowMs)
+    default:
+      return { cooldown: { kind: 'none' }, history }
+  }
+}
+
+function breakCircuit(history: CooldownHistory, nowMs: number) {
+  const faultsAtMs = [...history.faultsAtMs.filter((atMs) => nowMs - atMs < BREAKER.windowMs), nowMs]
+  const opens = history.probing || faultsAtMs.length >= BREAKER.faults
+  const cooldown: Cooldown = opens
+    ? { kind: 'until', cause: 'broken', untilMs: nowMs + BREAKER.openMs, source: 'circuit breaker', family: null }
+    : { kind: 'none' }
+  return { cooldown, history: { ...history, faultsAtMs: opens ? [] : faultsAtMs, probing: opens || history.probing } }
+}
+
+/** A success disproves the counts of failures in a row, and closes the circuit. A limit that the provider dated is not disproved. */
+export function afterSuccess(history: CooldownHistory): CooldownHistory {
+  return history === NO_HISTORY || isClean(history) ? history : NO_HISTORY
+}
+
+function isClean(history: CooldownHistory): boolean {
+  return (
+    history.rateLimitsInARow === 0 &&
+    history.overloadsInARow === 0 &&
+    history.forbiddenInARow === 0 &&
+    history.faultsAtMs.length === 0 &&
+    !history.probing
+  )
+}

@@ -1,0 +1,120 @@
+/**
+ * Tokens × rates → money, three times over (BIL-6): at list price, as the user is charged, as the operator pays.
+ *
+ * Each part of each of the three is rounded half up once, from the exact value; a total is the sum of its rounded parts, so that a
+ * record always adds up. No float takes part.
+ *
+ * Worked example: 7 tokens at 0.15 USD per million, group multiplier 1.5: list 7 × 150_000_000 ÷ 10^6 = 1050 nano,
+ * charged 7 × 150_000_000 × 1_500_000 ÷ 10^12 = 1575 nano.
+ */
+import { addCall, type Call, EXACT_PER_NANO, type ExactCost, wholeCount } from './call-cost.ts'
+import type { Micro } from './entities.ts'
+import { mulDivHalfUp, type Nano } from './money.ts'
+import type { ResolvedPrice } from './price-index.ts'
+import type { Costs, PriceLine, PriceUsed } from './receipt.ts'
+import { type IterationUsage, NO_USAGE, totalTokens, type Usage } from './usage.ts'
+
+export interface CostInput {
+  usage: Usage
+  /** When there are any, their tokens are billed instead of `usage`'s (BIL-1). Searches are counted in `usage` only. */
+  iterations: readonly IterationUsage[] | null
+  /** Null: the model is unpriced (BIL-3). */
+  price: ResolvedPrice | null
+  /** The price of another model that worked on the response. */
+  priceOf(model: string): ResolvedPrice | null
+  /** The *response's* word for how it was served; the request's may not have been granted (BIL-4). */
+  serviceTier: string | null
+  /** Words of the response that may multiply token prices: Anthropic's `inference_geo` and `speed`. */
+  uplifts?: readonly string[]
+  groupMultiplier: Micro
+  accountMultiplier: Micro
+  /** The operator pays nothing for this account (BIL-6). */
+  freeTier: boolean
+  /** Then no price per request is charged (BIL-5). */
+  failed: boolean
+}
+
+export interface CostParts {
+  inputNano: Nano
+  outputNano: Nano
+  cacheWriteNano: Nano
+  cacheReadNano: Nano
+  requestNano: Nano
+}
+
+export interface Costed {
+  /** List price in parts, and the three totals. */
+  costs: Costs
+  charged: CostParts
+  upstream: CostParts
+  /** False: a model that did something had no price. What had one is in the costs all the same (BIL-3). */
+  priced: boolean
+  priceUsed: PriceUsed | null
+}
+
+const ONE: Micro = 1_000_000
+
+export function computeCosts(input: CostInput): Costed {
+  const exact: ExactCost = { input: 0n, output: 0n, cacheWrite: 0n, cacheRead: 0n }
+  const { priced, priceUsed } = addAllCalls(exact, input)
+  const searches = BigInt(wholeCount(input.usage.webSearches))
+  const requestNano = BigInt(priceUsed?.perRequestNano ?? 0) + searches * BigInt(priceUsed?.perWebSearchNano ?? 0)
+  const list = partsTimes(exact, requestNano, ONE)
+  const charged = input.groupMultiplier === ONE ? list : partsTimes(exact, requestNano, input.groupMultiplier)
+  const account = input.freeTier ? 0 : input.accountMultiplier
+  const upstream = account === ONE ? list : partsTimes(exact, requestNano, account)
+  const costs = { ...list, totalNano: sumOf(list), chargedNano: sumOf(charged), upstreamNano: sumOf(upstream) }
+  return { costs, charged, upstream, priced, priceUsed }
+}
+
+function addAllCalls(exact: ExactCost, input: CostInput): Pick<Costed, 'priced' | 'priceUsed'> {
+  const { price, iterations } = input
+  const add = (usage: Usage, its: ResolvedPrice): PriceLine => {
+    const call: Call = { usage, price: its, serviceTier: input.serviceTier, uplifts: input.uplifts ?? [] }
+    return addCall(exact, call)
+  }
+  let lines: (PriceLine | null)[] | null = null
+  if (iterations && iterations.length > 0) {
+    lines = iterations.map(({ model, usage }) => {
+      const its = model === null ? price : input.priceOf(model)
+      return its && add(usage, its)
+    })
+  }
+  // A response of an unpriced model may still hold priced calls of others: then their first line stands for the whole.
+  const own = price ? add(lines ? NO_USAGE : input.usage, price) : (lines?.find((line) => line !== null) ?? null)
+  if (own === null) return { priced: isNothing(input), priceUsed: null }
+  const priceUsed: PriceUsed = {
+    ...own,
+    groupMultiplier: input.groupMultiplier,
+    accountMultiplier: input.accountMultiplier,
+    perRequestNano: input.failed ? 0 : (price?.row.perRequestNano ?? 0),
+    perWebSearchNano: input.usage.webSearches > 0 ? (price?.row.perWebSearchNano ?? 0) : 0,
+    iterations: lines,
+  }
+  return { priced: price !== null && !lines?.includes(null), priceUsed }
+}
+
+/** A request that was refused before it had a model is not unpriced work: there is nothing to price, now or later. */
+function isNothing({ usage, iterations }: CostInput): boolean {
+  return !iterations?.length && totalTokens(usage) === 0 && usage.webSearches === 0
+}
+
+const MICRO_PER_ONE = BigInt(ONE)
+const TOKEN_DIVISOR = EXACT_PER_NANO * MICRO_PER_ONE
+
+/** The one place where a cost is rounded. */
+function partsTimes(exact: ExactCost, requestNano: Nano, multiplier: Micro): CostParts {
+  const factor = BigInt(multiplier)
+  const rounded = (part: bigint, divisor: bigint): Nano => (part === 0n ? 0n : mulDivHalfUp(part, factor, divisor))
+  return {
+    inputNano: rounded(exact.input, TOKEN_DIVISOR),
+    outputNano: rounded(exact.output, TOKEN_DIVISOR),
+    cacheWriteNano: rounded(exact.cacheWrite, TOKEN_DIVISOR),
+    cacheReadNano: rounded(exact.cacheRead, TOKEN_DIVISOR),
+    requestNano: rounded(requestNano, MICRO_PER_ONE),
+  }
+}
+
+function sumOf(parts: CostParts): Nano {
+  return parts.inputNano + parts.outputNano + parts.cacheWriteNano + parts.cacheReadNano + parts.requestNano
+}

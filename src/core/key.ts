@@ -1,0 +1,97 @@
+/**
+ * May this key do this now? Everything about a key that needs no counters (KEY-4, KEY-5): who it is, whom it may reach, from where.
+ * Pure: the caller passes time, address and user agent. Refusals say what a person can do about it.
+ */
+import { compileClientList } from './client.ts'
+import { type Denial, deny } from './denial.ts'
+import type { ApiKey, Group, Permission, User } from './entities.ts'
+import { compileCidrs } from './ip.ts'
+import { compileModelList } from './model-mapping.ts'
+import type { Platform } from './platform.ts'
+
+/** A key with its lists compiled once, not per request. */
+export interface KeyPolicy {
+  key: ApiKey
+  modelAllowed(model: string): boolean
+  clientAllowed(userAgent: string): boolean
+  ipAllowed(address: string): boolean
+  /** Must the caller's address be found out at all? */
+  checksIp: boolean
+}
+
+export function compileKey(key: ApiKey): KeyPolicy {
+  const listed = compileModelList(key.models)
+  const client = compileClientList(key.clients)
+  const allowed = compileCidrs(key.ipAllow)
+  const denied = compileCidrs(key.ipDeny)
+  return {
+    key,
+    modelAllowed: (model) => key.modelRestriction === 'off' || listed(model) === (key.modelRestriction === 'allow'),
+    clientAllowed: (userAgent) => !key.clientRestriction || client(userAgent),
+    ipAllowed: (address) => !denied(address) && (key.ipAllow.length === 0 || allowed(address)),
+    checksIp: key.ipAllow.length > 0 || key.ipDeny.length > 0,
+  }
+}
+
+const PERMISSION_OF: Readonly<Record<Platform, Permission>> = {
+  openai: 'openai',
+  anthropic: 'claude',
+  gemini: 'gemini',
+  bedrock: 'bedrock',
+}
+
+export interface KeyCheck {
+  policy: KeyPolicy
+  /** Null: the key belongs to nobody (standalone) . */
+  user: User | null
+  /** The group that would serve this request; null when there is none (run mode simple, or none exists). */
+  group: Group | null
+  platform: Platform
+  nowMs: number
+  userAgent: string
+  /** Null when the key does not check it. */
+  address: string | null
+}
+
+/** Who-are-you first, then not-allowed; the model is checked later, once the body was read (`checkModel`). */
+export function checkKey(input: KeyCheck): Denial | null {
+  const { policy, user, group, platform } = input
+  const { key } = policy
+  if (!key.active) return deny('api_key_disabled', 'This API key is disabled. Ask your administrator.')
+  if (key.expiresAtMs !== null && key.expiresAtMs <= input.nowMs) {
+    return deny('api_key_expired', 'This API key has expired. Ask your administrator for a new one.')
+  }
+  if (user && user.status !== 'active') return deny('user_disabled', 'The user of this API key is disabled.')
+  if (!key.permissions.includes('all') && !key.permissions.includes(PERMISSION_OF[platform])) {
+    return deny('platform_not_allowed', `This API key has no permission for ${PERMISSION_OF[platform]} endpoints.`)
+  }
+  const groupDenial = checkGroup(group, user, platform)
+  if (groupDenial) return groupDenial
+  if (!policy.clientAllowed(input.userAgent)) {
+    return deny('client_not_allowed', 'This API key may not be used with this client.')
+  }
+  if (policy.checksIp && !(input.address && policy.ipAllowed(input.address))) {
+    return deny('ip_not_allowed', 'This API key may not be used from this address.')
+  }
+  return null
+}
+
+function checkGroup(group: Group | null, user: User | null, platform: Platform): Denial | null {
+  if (!group) return null
+  if (group.platform !== platform) {
+    return deny(
+      'platform_not_allowed',
+      `This API key belongs to a group for ${PERMISSION_OF[group.platform]} endpoints.`,
+    )
+  }
+  if (group.status !== 'active') return deny('group_not_allowed', 'The group of this API key is disabled.')
+  if (group.exclusive && !(user && group.userIds.includes(user.id))) {
+    return deny('group_not_allowed', 'The group of this API key is exclusive, and its user is not listed in it.')
+  }
+  return null
+}
+
+export function checkModel(policy: KeyPolicy, model: string): Denial | null {
+  if (policy.modelAllowed(model)) return null
+  return deny('model_not_allowed', `This API key may not use the model: ${model.slice(0, 200)}`)
+}

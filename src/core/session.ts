@@ -1,0 +1,57 @@
+/**
+ * Which conversation a request belongs to (ACC-4), so that it stays with the account whose prompt cache is warm. Headers first, then the
+ * body's own word, else a hash of what stays the same within a conversation: model, tools, system prompt, first user message. Pure.
+ */
+
+/** First found wins. Lower case. */
+const SESSION_HEADERS = [
+  'session_id',
+  'session-id',
+  'x-claude-code-session-id',
+  'x-session-id',
+  'conversation_id',
+] as const
+
+/** Longer than any real session id; keeps a hostile header from being hashed at length. */
+const LONGEST_HINT = 512
+
+export interface SessionInput {
+  header(name: string): string | null
+  /** The body's hint, or null. */
+  bodyHint: string | null
+  model: string
+  /** The body's parts that stay the same, in order; hashed when nothing better is there. */
+  prefix: readonly Uint8Array[]
+  /** Nobody can steer somebody else's binding: the key is scoped by pool and API key. */
+  poolId: string
+  keyId: string
+}
+
+/** A hasher that takes texts and bytes, one after the other; passed in, because hashing is the runtime's. */
+export interface Hasher {
+  add(part: string | Uint8Array): void
+  hex(): string
+}
+
+/** The session's key: scope in clear, hint hashed; null when there is nothing to go by. */
+export function sessionKey(input: SessionInput, hasher: Hasher): string | null {
+  const hint = firstHeader(input) ?? input.bodyHint
+  if (hint === null && input.prefix.length === 0) return null
+  if (hint !== null) hasher.add(`hint\n${hint.slice(0, LONGEST_HINT)}`)
+  else {
+    hasher.add(`prefix\n${input.model}\n`)
+    for (const part of input.prefix) {
+      hasher.add(part)
+      hasher.add('\n')
+    }
+  }
+  return `${input.poolId}:${input.keyId}:${hasher.hex()}`
+}
+
+function firstHeader(input: SessionInput): string | null {
+  for (const name of SESSION_HEADERS) {
+    const value = input.header(name)?.trim()
+    if (value) return value
+  }
+  return null
+}

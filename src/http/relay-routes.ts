@@ -1,0 +1,142 @@
+/**
+ * The endpoints that clients call (contract.md, "Client endpoints"): path → protocol and operation, nothing more.
+ *
+ * Routes are `parse: 'none'`: Elysia must not read a relayed body (7 µs instead of 13 µs a request, and the bytes stay as they came). Handlers
+ * destructure what they use, because Elysia reads their source to build only that.
+ */
+import type { AnyElysia } from 'elysia'
+import { deny } from '../core/denial.ts'
+import type { ProtocolId } from '../core/platform.ts'
+import { newId } from '../lib/ids.ts'
+import { OPERATIONS } from '../protocols/operations.ts'
+import type { Operation } from '../protocols/protocol.ts'
+import { PROTOCOLS } from '../protocols/table.ts'
+import type { Call } from '../relay/exchange.ts'
+import type { Models } from '../relay/models.ts'
+import type { Relay } from '../relay/relay.ts'
+import { denialResponse } from '../relay/respond.ts'
+import type { AddressSource, ClientAddress } from './client-address.ts'
+
+export interface RelayRoutesDeps {
+  relay: Relay
+  models: Models
+  clientAddress: ClientAddress
+}
+
+const BODY_ROUTES: readonly { paths: readonly string[]; operation: Operation }[] = [
+  { paths: ['/v1/responses', '/responses', '/backend-api/codex/responses'], operation: OPERATIONS.responses },
+  {
+    paths: ['/v1/responses/compact', '/responses/compact', '/backend-api/codex/responses/compact'],
+    operation: OPERATIONS.responses_compact,
+  },
+  { paths: ['/v1/chat/completions'], operation: OPERATIONS.chat_completions },
+  { paths: ['/v1/embeddings'], operation: OPERATIONS.embeddings },
+  { paths: ['/v1/messages'], operation: OPERATIONS.messages },
+  { paths: ['/v1/messages/count_tokens'], operation: OPERATIONS.count_tokens },
+]
+
+const GEMINI_VERBS: Readonly<Record<string, Operation>> = {
+  generateContent: OPERATIONS.generate_content,
+  streamGenerateContent: OPERATIONS.stream_generate_content,
+  countTokens: OPERATIONS.gemini_count_tokens,
+  embedContent: OPERATIONS.embed_content,
+  batchEmbedContents: OPERATIONS.batch_embed_contents,
+}
+
+export function relayRoutes({ relay, models, clientAddress }: RelayRoutesDeps) {
+  const toCall = createToCall(clientAddress)
+  return (app: AnyElysia): AnyElysia => {
+    const none = { parse: 'none', detail: { hide: true } } as const
+    for (const { paths, operation } of BODY_ROUTES) {
+      for (const path of paths) {
+        app.post(path, ({ request, server }) => relay(toCall(request, server, operation)), none)
+        // Clients probe known paths without a key (REL-19); the rest is refused before anybody is asked who they are.
+        app.all(path, ({ request }) => otherMethod(request, operation), none)
+      }
+    }
+    for (const version of ['v1', 'v1beta']) {
+      app.post(
+        `/${version}/models/*`,
+        ({ request, server }) => {
+          const operation = geminiOperation(request)
+          return operation ? relay(toCall(request, server, operation, version)) : unknownEndpoint(request)
+        },
+        none,
+      )
+      app.get(
+        `/${version}/models`,
+        ({ request, server }) => models.answer(toCall(request, server, listOperation(request, version)), null),
+        none,
+      )
+      app.get(
+        `/${version}/models/*`,
+        ({ request, server, params }) =>
+          models.answer(toCall(request, server, listOperation(request, version)), decodeURIComponent(params['*'])),
+        none,
+      )
+    }
+    app.head('/api/hello', () => new Response(null), none)
+    return app
+  }
+}
+
+function createToCall(clientAddress: ClientAddress) {
+  return (request: Request, server: AddressSource | null, operation: Operation, version = 'v1'): Call => {
+    const url = new URL(request.url)
+    return {
+      request,
+      url,
+      protocol: PROTOCOLS[operation.protocol],
+      operation,
+      version,
+      address: () => clientAddress(request, server),
+      queryKey: takeQueryKey(url),
+    }
+  }
+}
+
+/** KEY-2: `?key=` is read and taken out before anything is logged or forwarded; the other parameters keep their bytes. */
+export function takeQueryKey(url: URL): string | null {
+  if (!url.search.includes('key=')) return null
+  const key = url.searchParams.get('key')
+  const others = url.search
+    .slice(1)
+    .split('&')
+    .filter((part) => !/^key(?:=|$)/i.test(decodeURIComponent(part.split('=')[0] ?? '')))
+  url.search = others.length > 0 ? `?${others.join('&')}` : ''
+  return key
+}
+
+function geminiOperation(request: Request): Operation | undefined {
+  const path = new URL(request.url).pathname
+  const verb = path.slice(path.lastIndexOf(':') + 1)
+  return Object.hasOwn(GEMINI_VERBS, verb) ? GEMINI_VERBS[verb] : undefined
+}
+
+/** One path, three APIs: the asking client shows in its headers (REL-19). */
+function listOperation(request: Request, version: string): Operation {
+  return { ...OPERATIONS.chat_completions, id: 'models', protocol: dialectOf(request, version) }
+}
+
+function dialectOf(request: Request, version: string): ProtocolId {
+  if (version === 'v1beta' || request.headers.has('x-goog-api-key')) return 'gemini'
+  return request.headers.has('anthropic-version') ? 'anthropic' : 'openai-chat'
+}
+
+/** A websocket is refused at once with 426: Codex then falls back to HTTP; 400 is fatal to it, silence hangs it (REL-19). */
+function otherMethod(request: Request, operation: Operation): Response {
+  if (request.method === 'HEAD') return new Response(null)
+  const upgrade = request.headers.get('upgrade')
+  const denial = upgrade
+    ? deny('websocket_unsupported', 'Websockets are not supported here; use HTTP.')
+    : deny('method_not_allowed', `${request.method} is not allowed here; use POST.`)
+  return denialResponse(PROTOCOLS[operation.protocol], denial, newId())
+}
+
+/** 404 in the dialect that the path or the headers suggest. */
+export function unknownEndpoint(request: Request): Response {
+  const { pathname } = new URL(request.url)
+  const protocol = pathname.startsWith('/v1beta') ? 'gemini' : dialectOf(request, 'v1')
+  const denial = deny('unknown_endpoint', `Unknown endpoint: ${request.method} ${pathname.slice(0, 200)}`)
+  return denialResponse(PROTOCOLS[protocol], denial, newId())
+}

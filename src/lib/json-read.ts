@@ -1,0 +1,58 @@
+/**
+ * Reads single values out of JSON bytes that `json-scan` has found valid. A span of another kind of value reads as null
+ * (or undefined where null is a value): callers decide what a wrong type means.
+ */
+import { OPEN_BRACE, OPEN_BRACKET, QUOTE, stringEnd, viewOf } from './json-bytes.ts'
+
+/** Half-open byte range. */
+export interface Span {
+  start: number
+  end: number
+}
+
+export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null'
+
+/** A byte order mark inside a string is text, so it stays; broken UTF-8 becomes U+FFFD as in any lenient decoder. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+
+export function jsonKind(bytes: Uint8Array, span: Span): JsonKind {
+  switch (bytes[span.start]) {
+    case QUOTE:
+      return 'string'
+    case OPEN_BRACE:
+      return 'object'
+    case OPEN_BRACKET:
+      return 'array'
+    case 0x74: // true
+    case 0x66: // false
+      return 'boolean'
+    case 0x6e: // null
+      return 'null'
+    default:
+      return 'number'
+  }
+}
+
+export function readString(bytes: Uint8Array, span: Span): string | null {
+  if (bytes[span.start] !== QUOTE) return null
+  const text = decoder.decode(bytes.subarray(span.start, span.end))
+  // JSON.parse of one string: it undoes every escape, and only strings that have one pay for it.
+  return text.includes('\\') ? (JSON.parse(text) as string) : text.slice(1, -1)
+}
+
+/** The string whose opening quote is at `start`. */
+export function readStringAt(bytes: Uint8Array, start: number): string {
+  return readString(bytes, { start, end: stringEnd(bytes, viewOf(bytes), start + 1) }) ?? ''
+}
+
+/** A finite number; 1e999 is valid JSON, but no number to work with. */
+export function readNumber(bytes: Uint8Array, span: Span): number | null {
+  if (jsonKind(bytes, span) !== 'number') return null
+  const value = Number(decoder.decode(bytes.subarray(span.start, span.end)))
+  return Number.isFinite(value) ? value : null
+}
+
+export function readBoolean(bytes: Uint8Array, span: Span): boolean | null {
+  if (jsonKind(bytes, span) !== 'boolean') return null
+  return bytes[span.start] === 0x74
+}

@@ -1,0 +1,47 @@
+/**
+ * Reads a Responses request, or a compaction of one, off its bytes (REL-1).
+ * https://platform.openai.com/docs/api-reference/responses/create
+ */
+import { type Denial, isDenial } from '../../core/denial.ts'
+import { jsonKind } from '../../lib/json-read.ts'
+import { createJsonScanner, type JsonScan } from '../../lib/json-scan.ts'
+import { openingSpans } from '../prefix.ts'
+import type { Inspected, Operation } from '../protocol.ts'
+import { readCap, readCommon, scanBody, valueAt } from '../request-body.ts'
+import { SESSION_PATHS } from '../session-hint.ts'
+
+const PATHS = {
+  ...SESSION_PATHS,
+  model: 'model',
+  stream: 'stream',
+  store: 'store',
+  maxOutputTokens: 'max_output_tokens',
+  tools: 'tools',
+  instructions: 'instructions',
+  input: 'input',
+  items: 'input[<32]',
+  roles: 'input[<32].role',
+} as const
+
+const scanner = createJsonScanner(PATHS)
+
+export function inspectOpenaiResponses(operation: Operation, body: Uint8Array, _url: URL): Inspected | Denial {
+  const scan = scanBody(scanner, body)
+  if (isDenial(scan)) return scan
+  const facts = readCommon(operation, body, scan)
+  if (isDenial(facts)) return facts
+  return {
+    ...facts,
+    maxOutputTokens: readCap(body, [valueAt(scan, 'maxOutputTokens')]),
+    prefixSpans: facts.sessionHint === null ? prefixSpans(body, scan) : [],
+    storeSpan: valueAt(scan, 'store'),
+  }
+}
+
+/** `input` is a string or items; Codex sends its system prompt as developer items, not as `instructions`. */
+function prefixSpans(body: Uint8Array, scan: JsonScan<keyof typeof PATHS>) {
+  const { tools, instructions, input, items, roles } = scan.found
+  const text = input.filter((span) => jsonKind(body, span) === 'string')
+  const opening = openingSpans(body, { messages: items, roles, system: ['system', 'developer'], otherwise: null })
+  return [...tools, ...instructions, ...text, ...opening]
+}

@@ -1,0 +1,153 @@
+/**
+ * The gate of every protocol (REL-11): reads the first whole frames of a stream, before anything goes to the client, until one decides.
+ *
+ *   content, end → commit     error, malformed → fault     neutral, ping → hold
+ *
+ * A protocol adds only what one piece means. Bounded: of a frame that does not end within 64 kB the beginning decides.
+ */
+import { readPrefix } from '../lib/partial-json.ts'
+import { readBlock, splitBlocks } from '../lib/sse-block.ts'
+import { jsonPiece, type Piece, pieceOf, readPiece } from './piece.ts'
+import type { Framing, Gate, GateState, UpstreamError } from './protocol.ts'
+
+/** `ping` differs from `neutral` in not being the first data (REL-9). */
+export type Verdict = 'neutral' | 'ping' | 'content' | 'end' | 'malformed'
+
+export interface GateDialect {
+  /** The meaning of a piece that is JSON, or of `[DONE]`. `started`: some data has gone by before it. */
+  judge(piece: Piece, started: boolean): Verdict
+  /** What went wrong, if the piece says that something did. */
+  errorIn(piece: Piece): UpstreamError | null
+}
+
+interface State {
+  dialect: GateDialect
+  decided: GateState
+  error: UpstreamError | null
+  firstData: boolean
+  frames: number
+  /** Text of the frame that is open. */
+  pending: string
+  /** The open frame was judged by its beginning: its rest is dropped. */
+  skipping: boolean
+  /** Elements of a JSON array that were judged already. */
+  elements: number
+}
+
+const LONGEST_FRAME = 65_536
+
+export function createGate(framing: Framing, dialect: GateDialect): Gate {
+  const decoder = new TextDecoder()
+  const state: State = {
+    dialect,
+    decided: 'hold',
+    error: null,
+    firstData: false,
+    frames: 0,
+    pending: '',
+    skipping: false,
+    elements: 0,
+  }
+  const read = framing === 'sse' ? readSse : readArray
+  return {
+    push(chunk) {
+      if (state.decided !== 'hold') return state.decided
+      state.pending += decoder.decode(chunk, { stream: true })
+      read(state)
+      return state.decided
+    },
+    end() {
+      if (state.decided === 'hold' && framing === 'sse' && !state.skipping) judge(state, readPiece(state.pending))
+      settle(state, 'fault')
+      return state.decided
+    },
+    get firstData() {
+      return state.firstData
+    },
+    get frames() {
+      return state.frames
+    },
+    get error() {
+      return state.error
+    },
+  }
+}
+
+function settle(state: State, decided: GateState): void {
+  if (state.decided === 'hold') state.decided = decided
+}
+
+function judge(state: State, piece: Piece): void {
+  if (piece.kind === 'silent') return
+  const error = state.dialect.errorIn(piece)
+  if (error !== null) {
+    state.error = error
+    settle(state, 'fault')
+    return
+  }
+  // JSON that is no event is malformed, unless it is an error.
+  const readable = piece.kind === 'json' || piece.kind === 'done'
+  const verdict = readable ? state.dialect.judge(piece, state.firstData) : 'malformed'
+  if (piece.kind === 'json' && verdict !== 'ping' && verdict !== 'malformed') state.firstData = true
+  if (verdict === 'content' || verdict === 'end') settle(state, 'commit')
+  if (verdict === 'malformed') settle(state, 'fault')
+}
+
+function readSse(state: State): void {
+  const { blocks, rest } = splitBlocks(state.pending)
+  state.pending = rest
+  for (const block of blocks) {
+    const skipped = state.skipping
+    state.skipping = false
+    if (block.trim() === '') continue
+    state.frames++
+    if (!skipped) judge(state, readPiece(block))
+    if (state.decided !== 'hold') return
+  }
+  // Three characters can hold the beginning of any blank line.
+  if (state.skipping) state.pending = state.pending.slice(-3)
+  else readOpenFrame(state)
+}
+
+/** What needs no end to be recognised: a page, a JSON object where events were promised, a frame too large to wait for. */
+function readOpenFrame(state: State): void {
+  const start = state.pending.trimStart()
+  if (start.startsWith('<')) settle(state, 'fault')
+  else if (start.startsWith('{') && start.trimEnd().endsWith('}')) {
+    const piece = readPiece(start)
+    if (piece.kind === 'bare') judge(state, piece)
+  }
+  if (state.decided === 'hold' && state.pending.length > LONGEST_FRAME) judgeBeginning(state)
+}
+
+function judgeBeginning(state: State): void {
+  const block = readBlock(state.pending)
+  const prefix = readPrefix(block.data ?? '')
+  judge(state, prefix === undefined ? pieceOf(block) : jsonPiece(prefix.value, block.event))
+  state.skipping = true
+  state.pending = ''
+}
+
+function readArray(state: State): void {
+  const start = state.pending.trimStart()
+  if (start === '') return
+  if (!start.startsWith('[') && !start.startsWith('{')) {
+    settle(state, 'fault')
+    return
+  }
+  const tooLong = start.length > LONGEST_FRAME
+  const elements = wholeElements(start, tooLong)
+  for (; state.elements < elements.length && state.decided === 'hold'; state.elements++) {
+    state.frames++
+    judge(state, jsonPiece(elements[state.elements]))
+  }
+  if (tooLong) settle(state, 'commit')
+}
+
+/** Elements so far; the last only when it is closed, or too long to wait for. A bare object is read like the only element. */
+function wholeElements(text: string, open: boolean): unknown[] {
+  const prefix = readPrefix(text)
+  if (prefix === undefined) return []
+  if (!Array.isArray(prefix.value)) return open || prefix.whole ? [prefix.value] : []
+  return open || prefix.path.length === 0 ? prefix.value : prefix.value.slice(0, -1)
+}

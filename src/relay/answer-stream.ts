@@ -1,0 +1,149 @@
+/**
+ * Relays a stream: held until its first content, then byte for byte (REL-7, REL-11); ended loudly when it breaks (REL-13); followed to its
+ * end when the client leaves (REL-14). Gives the Response to return, or a Failure while nothing has gone out.
+ */
+import { deny } from '../core/denial.ts'
+import { type Failure, failureOfStreamError, judge } from '../core/failure.ts'
+import { createModelRewriter } from '../protocols/model-rewriter.ts'
+import type { ByteFilter, Framing, Meter, Reading } from '../protocols/protocol.ts'
+import type { Health } from '../state/health.ts'
+import { type Exchange, elapsedMs } from './exchange.ts'
+import { streamHeaders } from './headers.ts'
+import type { RelaySettings } from './settings.ts'
+import { type SettleDeps, settle } from './settle.ts'
+import { createTap, type TapEnd } from './tap.ts'
+import type { TimedCall } from './timed-call.ts'
+import type { UpstreamAnswer } from './upstream.ts'
+
+interface AnswerDeps extends SettleDeps {
+  settings: RelaySettings
+  health: Health
+}
+
+export async function answerStream(
+  deps: AnswerDeps,
+  exchange: Exchange,
+  call: TimedCall,
+  answer: UpstreamAnswer,
+  framing: Framing,
+): Promise<Response | Failure> {
+  const { protocol, operation } = exchange.call
+  const meter = protocol.meter(operation, framing)
+  const tap = createTap({
+    body: answer.body,
+    meter,
+    gate: protocol.gate(operation, framing),
+    transform: transformOf(exchange, framing),
+    commitWaitMs: deps.settings.commitWaitMs,
+    touch: call.watched.touch,
+    onFirstData: () => {
+      exchange.firstTokenMs = elapsedMs(exchange)
+    },
+    passFault: (error) => error !== null && judge(failureOfStreamError(error)).next === 'pass',
+    onEnd: (end) => conclude(deps, exchange, call, framing, meter, end),
+    onClientGone: () => hangUpOrDrain(call, meter),
+  })
+  exchange.onClientGone = tap.clientLeft
+  if (exchange.clientGone) tap.clientLeft()
+  if ((await tap.decided) === 'fault') {
+    call.stop()
+    call.abort('fault before the first content')
+    const { timedOut } = call
+    return timedOut
+      ? { cause: 'first_byte_timeout', status: null, error: null, told: null }
+      : failureOfStreamError(tap.faultError)
+  }
+  call.streaming()
+  keepAlive(deps, exchange, call, tap.keepAlive)
+  const type = framing === 'json-array' ? 'application/json' : 'text/event-stream'
+  const headers = streamHeaders(answer.headers, exchange.id, deps.settings.maxRetryAfterMs, type)
+  return new Response(tap.readable(), { status: answer.status, headers })
+}
+
+/** A client that leaves once the terminal event was seen is done, not gone (REL-13): there is nothing to drain for. */
+function hangUpOrDrain(call: TimedCall, meter: Meter): void {
+  if (isGoodEnd(meter.read())) call.abort('client left after the end')
+  else call.clientLeft()
+}
+
+function isGoodEnd(reading: Reading): boolean {
+  return reading.final === 'completed' || reading.final === 'incomplete' || reading.final === 'blocked'
+}
+
+/** Settles the request, and says what must still be written so that nobody takes a cut text for a success. */
+function conclude(
+  deps: AnswerDeps,
+  exchange: Exchange,
+  call: TimedCall,
+  framing: Framing,
+  meter: Meter,
+  end: TapEnd,
+): Uint8Array | null {
+  call.stop()
+  const reading = meter.read()
+  const good = isGoodEnd(reading)
+  const told = reading.final === 'error' || reading.final === 'failed'
+  const cut = !good && !told
+  noteHealth(deps, exchange, good, cut && !end.clientGone)
+  const denial = deny(
+    'upstream_stream_broken',
+    told && reading.error?.message ? reading.error.message : 'Upstream stream ended before it was complete',
+  )
+  settle(deps, exchange, {
+    ending: good ? 'completed' : end.clientGone ? 'client-gone' : 'broken',
+    httpStatus: 200,
+    errorCode: good
+      ? null
+      : told
+        ? (reading.error?.code ?? reading.error?.type ?? 'upstream_error')
+        : cutCode(call, end),
+    errorMessage: good ? null : denial.message,
+    reading,
+    relayedBytes: meter.bytes,
+  })
+  const { protocol } = exchange.call
+  if (!cut && !(told && protocol.errorNeedsEvent(reading))) return null
+  const event = protocol.errorEvent(denial, exchange.id, { framing, responseId: reading.responseId })
+  return new TextEncoder().encode(meter.lead() + event)
+}
+
+/** A stream that broke on its way counts against the account like one that never began. */
+function noteHealth(deps: AnswerDeps, exchange: Exchange, good: boolean, broke: boolean): void {
+  if (!exchange.account) return
+  if (good) deps.health.noteSuccess(exchange.account.id)
+  if (broke) deps.health.noteFailure(exchange.account.id, failureOfStreamError(null))
+}
+
+function cutCode(call: TimedCall, end: TapEnd): string {
+  if (end.clientGone && call.timedOut !== 'idle') return 'client_closed_request'
+  if (call.timedOut) return 'upstream_timeout'
+  return end.how === 'end' ? 'upstream_stream_truncated' : 'upstream_stream_broken'
+}
+
+function transformOf(exchange: Exchange, framing: Framing): ByteFilter | null {
+  const { inspected, upstreamModel } = exchange
+  if (!inspected) return null
+  const steps: ByteFilter[] = []
+  const { usageFilter } = exchange.call.protocol
+  if (inspected.usageOption !== null && usageFilter) steps.push(usageFilter())
+  if (upstreamModel !== null && upstreamModel !== inspected.model) {
+    const paths = exchange.call.protocol.modelPaths
+    steps.push(createModelRewriter({ framing, paths, from: upstreamModel, to: inspected.model }))
+  }
+  const [first, second] = steps
+  if (!first || !second) return first ?? null
+  return {
+    push: (chunk) => second.push(first.push(chunk)),
+    end: () => Buffer.concat([second.push(first.end()), second.end()]),
+  }
+}
+
+/** REL-15: comments for OpenAI shapes, pings for Anthropic, nothing for Gemini; the protocol knows which. */
+function keepAlive(deps: AnswerDeps, exchange: Exchange, call: TimedCall, write: (bytes: Uint8Array) => void): void {
+  const seconds = exchange.policy.key.sseKeepaliveSeconds
+  const quietMs = seconds === null ? deps.settings.sseKeepaliveMs : seconds * 1000
+  const text = exchange.call.protocol.keepAlive
+  if (quietMs === 0 || text === null) return
+  const bytes = new TextEncoder().encode(text)
+  call.watched.every(quietMs, () => write(bytes))
+}

@@ -1,0 +1,107 @@
+/**
+ * Relays an answer that is not a stream: status, allowed headers and body bytes (REL-17). It is taken in whole, so that a broken or
+ * false success can still be mended by another account, and so that the record is written before the client has the answer.
+ */
+import { type Failure, failureOfStreamError, judge, type UpstreamError } from '../core/failure.ts'
+import { createModelRewriter } from '../protocols/model-rewriter.ts'
+import type { Reading } from '../protocols/protocol.ts'
+import type { Health } from '../state/health.ts'
+import type { Exchange } from './exchange.ts'
+import { clientHeaders } from './headers.ts'
+import type { RelaySettings } from './settings.ts'
+import { type SettleDeps, settle } from './settle.ts'
+import type { TimedCall } from './timed-call.ts'
+import type { UpstreamAnswer } from './upstream.ts'
+
+interface AnswerDeps extends SettleDeps {
+  settings: RelaySettings
+  health: Health
+}
+
+export async function answerWhole(
+  deps: AnswerDeps,
+  exchange: Exchange,
+  call: TimedCall,
+  answer: UpstreamAnswer,
+): Promise<Response | Failure> {
+  call.streaming()
+  const body = await answer.body.bytes(deps.settings.maxAnswerBytes).catch(() => null)
+  call.stop()
+  if (body === null || !looksLikeJson(body)) {
+    call.abort('answer is not usable')
+    return { cause: 'stream_fault', status: answer.status, error: null, told: null }
+  }
+  const { protocol, operation } = exchange.call
+  const meter = protocol.meter(operation, 'json')
+  meter.push(body)
+  const reading = meter.read()
+  if (reading.final === 'error') {
+    const failure = failureOfStreamError(reading.error)
+    if (judge(failure).next !== 'pass') return failure
+  }
+  exchange.firstTokenMs = Math.round(performance.now() - exchange.startedAt)
+  conclude(deps, exchange, answer.status, reading, body.length)
+  return toResponse(deps, exchange, answer, renamed(exchange, body))
+}
+
+/** The client's own fault, as the upstream said it: status and body pass (REL-12). */
+export function passError(
+  deps: AnswerDeps,
+  exchange: Exchange,
+  answer: UpstreamAnswer,
+  body: Uint8Array,
+  error: UpstreamError,
+): Response {
+  settle(deps, exchange, {
+    ending: 'refused',
+    httpStatus: answer.status,
+    errorCode: error.code ?? error.type ?? 'upstream_client_error',
+    errorMessage: error.message,
+    reading: null,
+    relayedBytes: 0,
+  })
+  return toResponse(deps, exchange, answer, body)
+}
+
+function toResponse(deps: AnswerDeps, exchange: Exchange, answer: UpstreamAnswer, body: Uint8Array): Response {
+  const headers = clientHeaders(answer.headers, exchange.id, deps.settings.maxRetryAfterMs)
+  headers.set('content-type', answer.headers.get('content-type') ?? 'application/json')
+  return new Response(body as Uint8Array<ArrayBuffer>, { status: answer.status, headers })
+}
+
+function conclude(deps: AnswerDeps, exchange: Exchange, status: number, reading: Reading, bytes: number): void {
+  const bad = reading.final === 'error' || reading.final === 'failed'
+  if (exchange.account) deps.health.noteSuccess(exchange.account.id)
+  settle(deps, exchange, {
+    ending: bad ? 'upstream-error' : exchange.clientGone ? 'client-gone' : 'completed',
+    httpStatus: status,
+    errorCode: bad ? (reading.error?.code ?? reading.error?.type ?? 'upstream_error') : null,
+    errorMessage: reading.error?.message ?? null,
+    reading,
+    relayedBytes: bytes,
+  })
+}
+
+/** The client sees the name it asked for (REL-10). */
+function renamed(exchange: Exchange, body: Uint8Array): Uint8Array {
+  const from = exchange.upstreamModel
+  const to = exchange.inspected?.model
+  if (from === null || to === undefined || from === to) return body
+  const rewriter = createModelRewriter({ framing: 'json', paths: exchange.call.protocol.modelPaths, from, to })
+  const parts = [rewriter.push(body), rewriter.end()]
+  return parts[1]?.length === 0 ? (parts[0] as Uint8Array) : Buffer.concat(parts)
+}
+
+/** A page of HTML or nothing at all under a 200 is no answer: first and last byte tell without parsing. */
+function looksLikeJson(body: Uint8Array): boolean {
+  let start = 0
+  let end = body.length - 1
+  while (start < end && isSpace(body[start])) start++
+  while (end > start && isSpace(body[end])) end--
+  const pair = String.fromCharCode(body[start] ?? 0, body[end] ?? 0)
+  return pair === '{}' || pair === '[]'
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
+}

@@ -1,0 +1,169 @@
+/**
+ * One try at one account: body for this account, headers, the call, and what came of it (REL-3, REL-11, REL-17).
+ * Returns a Response once the client is committed to this upstream, or a Failure while nothing has gone out.
+ */
+import type { Choice } from '../core/account-pool.ts'
+import type { Account } from '../core/entities.ts'
+import { causeOfStatus, type Failure, judge } from '../core/failure.ts'
+import type { Attempt as AttemptRecord } from '../core/receipt.ts'
+import type { Credentials } from '../credentials/credentials.ts'
+import type { Watchdog } from '../lib/watchdog.ts'
+import { requestEdits, splice } from '../protocols/splice.ts'
+import type { Provider } from '../providers/provider.ts'
+import { providerFor } from '../providers/table.ts'
+import type { Health } from '../state/health.ts'
+import { answerStream } from './answer-stream.ts'
+import { answerWhole, passError } from './answer-whole.ts'
+import type { Exchange } from './exchange.ts'
+import { upstreamHeaders, upstreamRequestIdOf } from './headers.ts'
+import type { RelaySettings } from './settings.ts'
+import type { SettleDeps } from './settle.ts'
+import { startTimedCall, type TimedCall } from './timed-call.ts'
+import type { Upstream, UpstreamAnswer } from './upstream.ts'
+
+export interface AttemptDeps extends SettleDeps {
+  settings: RelaySettings
+  upstream: Upstream
+  credentials: Credentials
+  watchdog: Watchdog
+  health: Health
+}
+
+/** `served`: the upstream did its work; otherwise the client's own fault was passed on. */
+export type Attempted =
+  | { kind: 'response'; response: Response; served: boolean }
+  | { kind: 'failure'; failure: Failure }
+
+/** The part of an error body that is read; the rest is not worth waiting for. */
+const MOST_ERROR_BYTES = 1_048_576
+
+export async function attempt(deps: AttemptDeps, exchange: Exchange, choice: Choice): Promise<Attempted> {
+  const startedAt = performance.now()
+  const record = newRecord(choice.entry.account)
+  exchange.attempts.push(record)
+  exchange.upstreamRequestId = null
+  const result = await tryAccount(deps, exchange, choice, (answer) => {
+    record.status = answer.status
+    record.upstreamRequestId = exchange.upstreamRequestId
+    record.durationMs = Math.round(performance.now() - startedAt)
+  })
+  if (result.kind === 'failure') {
+    record.reason = result.failure.cause
+    record.status ??= result.failure.status
+    record.durationMs = Math.round(performance.now() - startedAt)
+  }
+  return result
+}
+
+/** Written before the call and filled in as it goes: a receipt may be written the moment that the answer is there. */
+function newRecord(account: Account): AttemptRecord {
+  return { accountId: account.id, status: null, durationMs: 0, reason: null, upstreamRequestId: null, usage: null }
+}
+
+async function tryAccount(
+  deps: AttemptDeps,
+  exchange: Exchange,
+  choice: Choice,
+  onAnswer: (answer: UpstreamAnswer) => void,
+): Promise<Attempted> {
+  const { account } = choice.entry
+  const provider = providerFor(account.platform, account.type)
+  const secret = await deps.credentials.secretOf(account)
+  if (!provider || secret === null) return failed({ cause: 'credential_error', status: null, error: null, told: null })
+  const call = startTimedCall(deps, exchange, account, toUpstreamRequest(exchange, choice, provider, secret))
+  const answer = await call.answer
+  if ('cause' in answer) {
+    call.stop()
+    return failed(answer)
+  }
+  exchange.upstreamRequestId = upstreamRequestIdOf(answer.headers)
+  onAnswer(answer)
+  noteWindows(deps, account, provider, answer)
+  if (answer.status < 200 || answer.status > 299) {
+    return judgeStatus(deps, exchange, call, answer, { provider, model: choice.upstreamModel })
+  }
+  const framing = framingOf(exchange, answer)
+  const result =
+    framing === 'json'
+      ? await answerWhole(deps, exchange, call, answer)
+      : await answerStream(deps, exchange, call, answer, framing)
+  return result instanceof Response ? { kind: 'response', response: result, served: true } : failed(result)
+}
+
+const failed = (failure: Failure): Attempted => ({ kind: 'failure', failure })
+
+function toUpstreamRequest(exchange: Exchange, choice: Choice, provider: Provider, secret: string) {
+  const { call, inspected, body } = exchange
+  const { account } = choice.entry
+  const model = inspected?.model ?? ''
+  const edits = inspected
+    ? requestEdits(body, inspected, {
+        upstreamModel: choice.upstreamModel,
+        forceStoreFalse: provider.forceStoreFalse && call.operation.id.startsWith('responses'),
+        askUsage: true,
+      })
+    : []
+  const stream = inspected?.stream ?? false
+  return {
+    url: provider.endpoint({
+      account,
+      operation: call.operation,
+      model: choice.upstreamModel || model,
+      version: call.version,
+      search: call.url.search,
+    }),
+    method: 'POST' as const,
+    headers: upstreamHeaders({ client: call.request.headers, provider, account, secret, stream }),
+    body: splice(body, edits),
+    proxyUrl: account.proxy?.url ?? null,
+  }
+}
+
+/** How the body is framed is the upstream's word, not our hope: a JSON object where a stream was asked for is relayed whole. */
+function framingOf(exchange: Exchange, answer: UpstreamAnswer): 'sse' | 'json' | 'json-array' {
+  const asked = exchange.inspected?.framing ?? 'json'
+  if (!exchange.inspected?.stream) return 'json'
+  const type = answer.headers.get('content-type') ?? ''
+  if (type.includes('application/json')) return asked === 'json-array' ? 'json-array' : 'json'
+  return asked === 'json-array' && !type.includes('text/event-stream') ? 'json-array' : 'sse'
+}
+
+/** Every answer may tell how full the account's windows are (ACC-11). */
+function noteWindows(deps: AttemptDeps, account: Account, provider: Provider, answer: UpstreamAnswer): void {
+  const header = (name: string) => answer.headers.get(name)
+  const snapshot = provider.readSnapshot?.({ header, nowMs: deps.nowMs() })
+  if (snapshot) deps.health.noteSnapshot(account.id, snapshot)
+}
+
+/** Not a success: read what it says, and either pass the client's own fault on or report a failure (REL-12). */
+async function judgeStatus(
+  deps: AttemptDeps,
+  exchange: Exchange,
+  call: TimedCall,
+  answer: UpstreamAnswer,
+  about: { provider: Provider; model: string },
+): Promise<Attempted> {
+  const { status, headers } = answer
+  const body = await answer.body.bytes(MOST_ERROR_BYTES).catch(() => new Uint8Array())
+  call.stop()
+  const error = exchange.call.protocol.readError(status, body)
+  const listed = exchange.account?.customErrorCodes
+  const cause = listed && !listed.includes(status) ? 'masked_status' : causeOfStatus(status)
+  const header = (name: string) => headers.get(name)
+  const limited = cause === 'rate_limited' || cause === 'overloaded' || status === 503
+  const told = limited
+    ? about.provider.readLimit({ status, header, body: parsed(body), model: about.model, nowMs: deps.nowMs() })
+    : null
+  const failure: Failure = { cause, status, error, told }
+  if (judge(failure).next !== 'pass') return failed(failure)
+  const response = passError(deps, exchange, answer, body, error)
+  return { kind: 'response', response, served: false }
+}
+
+function parsed(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(body))
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Who is asking: reads the key from where clients put it (KEY-2), looks it up in memory (KEY-3) and checks what needs no body (KEY-4).
+ * Never awaits. A refusal here leaves no receipt: nobody is known yet.
+ */
+import { type Denial, deny } from '../core/denial.ts'
+import type { Group, User } from '../core/entities.ts'
+import { checkKey, type KeyPolicy } from '../core/key.ts'
+import type { Directory } from '../state/directory.ts'
+import type { Call } from './exchange.ts'
+
+export interface Caller {
+  policy: KeyPolicy
+  user: User | null
+  group: Group | null
+  userAgent: string
+  address: string | null
+}
+
+export interface AuthenticateDeps {
+  directory: Directory
+  simple: boolean
+  recordClientIp: boolean
+}
+
+/** Keys longer than this are nobody's: they are not even hashed (OPS-11). */
+const LONGEST_KEY = 512
+
+/** `authorization: Bearer`, `x-api-key`, `x-goog-api-key`, then the query's `key` (KEY-2). */
+export function readKey(headers: Headers, queryKey: string | null): string | null {
+  const authorization = headers.get('authorization')
+  if (authorization && authorization.length > 7 && authorization.slice(0, 7).toLowerCase() === 'bearer ') {
+    return authorization.slice(7).trim()
+  }
+  return headers.get('x-api-key') ?? headers.get('x-goog-api-key') ?? queryKey
+}
+
+export function authenticate(deps: AuthenticateDeps, call: Call, nowMs: number): Caller | Denial {
+  const secret = readKey(call.request.headers, call.queryKey)
+  if (!secret) {
+    return deny('missing_api_key', 'No API key was given. Send it as "authorization: Bearer <key>" or "x-api-key".')
+  }
+  const policy = secret.length > LONGEST_KEY ? null : deps.directory.findKeyBySecret(secret)
+  if (!policy) return deny('invalid_api_key', 'Incorrect API key provided.')
+  const user = policy.key.userId === null ? null : deps.directory.findUser(policy.key.userId)
+  const platform = call.protocol.platform
+  const group = deps.simple ? null : groupOf(deps.directory, policy, call)
+  const userAgent = call.request.headers.get('user-agent') ?? ''
+  const address = policy.checksIp || deps.recordClientIp ? call.address() : null
+  const denial = checkKey({ policy, user, group, platform, nowMs, userAgent, address })
+  return denial ?? { policy, user, group, userAgent, address }
+}
+
+/** The key's own group, else the platform's default one (ACC-12): one key may so reach every platform. */
+function groupOf(directory: Directory, policy: KeyPolicy, call: Call): Group | null {
+  if (policy.key.groupId !== null) return directory.findGroup(policy.key.groupId)
+  return directory.findDefaultGroup(call.protocol.platform)
+}

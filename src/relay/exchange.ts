@@ -1,0 +1,57 @@
+/**
+ * One relayed request from its first byte to its receipt: a fixed-shape record that each step of the relay fills in (design: "one record
+ * in, one record out"). Steps read what earlier steps wrote; nobody else keeps state about a request.
+ */
+import type { Account, Group, User } from '../core/entities.ts'
+import type { KeyPolicy } from '../core/key.ts'
+import type { PoolEntry } from '../core/pool-entry.ts'
+import type { Attempt, ChoiceExplained } from '../core/receipt.ts'
+import type { Inspected, Operation, Protocol } from '../protocols/protocol.ts'
+
+/** What the HTTP room hands over: the request and which endpoint it is. */
+export interface Call {
+  request: Request
+  /** Parsed once; path and query. */
+  url: URL
+  protocol: Protocol
+  operation: Operation
+  /** "v1" or "v1beta", as called: only Gemini's upstream URL needs it. */
+  version: string
+  /** The client's address; asked for only where it is needed. */
+  address(): string | null
+  /** Key given in the query (`?key=`, KEY-2), already taken out of `url`. */
+  queryKey: string | null
+}
+
+export interface Exchange {
+  id: string
+  call: Call
+  createdAtMs: number
+  /** Monotonic ms at the start, for durations. */
+  startedAt: number
+  policy: KeyPolicy
+  user: User | null
+  group: Group | null
+  userAgent: string
+  address: string | null
+  body: Uint8Array
+  inspected: Inspected | null
+  attempts: Attempt[]
+  choice: ChoiceExplained | null
+  /** Key of the session's binding (ACC-4); null: not looked for yet, or nothing to go by. */
+  session: string | null
+  /** The account that is serving or served last, and what it calls the model. */
+  account: Account | null
+  entry: PoolEntry | null
+  upstreamModel: string | null
+  upstreamRequestId: string | null
+  firstTokenMs: number | null
+  clientGone: boolean
+  /** What the step that is under way does when the client leaves (REL-14). */
+  onClientGone: (() => void) | null
+  settled: boolean
+}
+
+export function elapsedMs(exchange: Exchange): number {
+  return Math.round(performance.now() - exchange.startedAt)
+}

@@ -1,0 +1,127 @@
+/**
+ * The story of one relayed request (REL): authenticate → read and inspect the body → check the model → serve it from an account → settle.
+ * Each verb is one import; whatever happens after authentication ends in exactly one `settle`.
+ *
+ * If it fails: an exception is a bug or a torn connection; it is settled as failed and told in the client's protocol, without its details.
+ */
+import { type Denial, deny, isDenial } from '../core/denial.ts'
+import { checkModel } from '../core/key.ts'
+import { newId } from '../lib/ids.ts'
+import { type AttemptsDeps, serve } from './attempts.ts'
+import { authenticate, type Caller } from './authenticate.ts'
+import type { Call, Exchange } from './exchange.ts'
+import { readBody } from './read-body.ts'
+import { denialResponse } from './respond.ts'
+import { settle } from './settle.ts'
+
+export type RelayDeps = AttemptsDeps & {
+  /** Requests past authentication and not settled yet: shutdown waits for them. */
+  live: Set<Exchange>
+  /** Refuses new requests while shutting down; null: open. */
+  closed(): Denial | null
+  /** A key whose days are counted from its first use is used for the first time (KEY-5). */
+  onFirstUse(keyId: string, nowMs: number): void
+  onCrash(error: unknown, requestId: string): void
+}
+
+export type Relay = (call: Call) => Promise<Response>
+
+export function createRelay(deps: RelayDeps): Relay {
+  return async (call) => {
+    const nowMs = deps.nowMs()
+    const id = newId(nowMs)
+    const closed = deps.closed()
+    if (closed) return denialResponse(call.protocol, closed, id)
+    const simple = deps.settings.runMode === 'simple'
+    const { directory } = deps
+    const caller = authenticate({ directory, simple, recordClientIp: deps.settings.recordClientIp }, call, nowMs)
+    if (isDenial(caller)) return denialResponse(call.protocol, caller, id)
+    const exchange = begin(call, caller, id, nowMs)
+    deps.live.add(exchange)
+    const { key } = caller.policy
+    if (key.expiresAfterDays !== null && key.expiresAtMs === null) deps.onFirstUse(key.id, nowMs)
+    try {
+      watchClient(exchange)
+      return await relayBody(deps, exchange)
+    } catch (error) {
+      return crash(deps, exchange, error)
+    }
+  }
+}
+
+async function relayBody(deps: RelayDeps, exchange: Exchange): Promise<Response> {
+  const { call, policy } = exchange
+  const body = await readBody(call.request, deps.settings.maxBodyBytes)
+  if (isDenial(body)) return refuse(deps, exchange, body)
+  exchange.body = body
+  const inspected = call.protocol.inspect(call.operation, body, call.url)
+  if (isDenial(inspected)) return refuse(deps, exchange, inspected)
+  exchange.inspected = inspected
+  const denial = checkModel(policy, inspected.model)
+  return denial ? refuse(deps, exchange, denial) : serve(deps, exchange)
+}
+
+function begin(call: Call, caller: Caller, id: string, nowMs: number): Exchange {
+  return {
+    id,
+    call,
+    createdAtMs: nowMs,
+    startedAt: performance.now(),
+    policy: caller.policy,
+    user: caller.user,
+    group: caller.group,
+    userAgent: caller.userAgent,
+    address: caller.address,
+    body: NO_BODY,
+    inspected: null,
+    attempts: [],
+    choice: null,
+    session: null,
+    account: null,
+    entry: null,
+    upstreamModel: null,
+    upstreamRequestId: null,
+    firstTokenMs: null,
+    clientGone: false,
+    onClientGone: null,
+    settled: false,
+  }
+}
+
+const NO_BODY = new Uint8Array()
+
+/** The runtime aborts the request's signal when the client's connection closes, also after the Response was returned. */
+function watchClient(exchange: Exchange): void {
+  exchange.call.request.signal.addEventListener('abort', () => {
+    exchange.clientGone = true
+    exchange.onClientGone?.()
+  })
+}
+
+/** Turned down by turnpike itself: nothing was sent, nothing is charged. */
+function refuse(deps: RelayDeps, exchange: Exchange, denial: Denial): Response {
+  const response = denialResponse(exchange.call.protocol, denial, exchange.id)
+  settle(deps, exchange, {
+    ending: 'refused',
+    httpStatus: response.status,
+    errorCode: denial.code,
+    errorMessage: denial.message,
+    reading: null,
+    relayedBytes: 0,
+  })
+  return response
+}
+
+function crash(deps: RelayDeps, exchange: Exchange, error: unknown): Response {
+  if (!exchange.clientGone) deps.onCrash(error, exchange.id)
+  const denial = deny('internal_error', 'The gateway failed to handle this request.')
+  settle(deps, exchange, {
+    ending: exchange.clientGone ? 'client-gone' : 'refused',
+    httpStatus: exchange.clientGone ? 499 : 500,
+    errorCode: exchange.clientGone ? 'client_closed_request' : denial.code,
+    errorMessage: denial.message,
+    reading: null,
+    relayedBytes: 0,
+  })
+  return denialResponse(exchange.call.protocol, denial, exchange.id)
+}

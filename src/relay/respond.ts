@@ -1,0 +1,11 @@
+/** Answers that turnpike makes itself, in the shape of the client's protocol (contract.md, "Errors to clients"). */
+import type { Denial } from '../core/denial.ts'
+import type { Protocol } from '../protocols/protocol.ts'
+
+/** A refusal as the client's dialect says it. `retry-after` only where waiting helps. */
+export function denialResponse(protocol: Protocol, denial: Denial, requestId: string): Response {
+  const { status, body } = protocol.errorBody(denial, requestId)
+  const headers: Record<string, string> = { 'content-type': 'application/json', 'x-turnpike-request-id': requestId }
+  if (denial.retryAfterSeconds !== undefined) headers['retry-after'] = String(denial.retryAfterSeconds)
+  return new Response(body, { status, headers })
+}

@@ -1,0 +1,21 @@
+/** What the request path may be told: plain numbers in ms and bytes, made once from the configuration by the composition root. */
+export interface RelaySettings {
+  runMode: 'standard' | 'simple'
+  maxBodyBytes: number
+  /** Largest non-stream answer that is taken in; beyond it the attempt fails. */
+  maxAnswerBytes: number
+  connectTimeoutMs: number
+  firstByteTimeoutMs: number
+  streamIdleTimeoutMs: number
+  requestTimeoutMs: number
+  /** 0: off (REL-15). */
+  sseKeepaliveMs: number
+  commitWaitMs: number
+  onClientDisconnect: 'drain' | 'abort'
+  drainTimeoutMs: number
+  maxRetryAfterMs: number
+  maxAttempts: number
+  recordClientIp: boolean
+  /** Millionths; where no group says otherwise (BIL-6). */
+  defaultRateMultiplier: number
+}

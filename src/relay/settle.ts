@@ -1,0 +1,146 @@
+/**
+ * The one end of every request that got past authentication: gives back what it held and writes its receipt, exactly once (REL, BIL-8).
+ * Whatever happens – refused, completed, broken, client gone, crashed – comes here; a second call does nothing.
+ * What is charged is decided by `core/settlement` alone, what it costs by `core/cost`; this file brings them their facts.
+ */
+import { computeCosts } from '../core/cost.ts'
+import type { Account } from '../core/entities.ts'
+import { estimateRelayedTokens, estimateTokens } from '../core/estimate.ts'
+import { type PriceBook, type ResolvedPrice, resolvePrice } from '../core/price-index.ts'
+import { choosePayer } from '../core/quota.ts'
+import type { Receipt, RequestStatus } from '../core/receipt.ts'
+import { type Ending, settle as settleUsage } from '../core/settlement.ts'
+import { NO_USAGE } from '../core/usage.ts'
+import type { Reading } from '../protocols/protocol.ts'
+import { type Exchange, elapsedMs } from './exchange.ts'
+
+/** How a request ended, as the relay saw it. */
+export interface Outcome {
+  ending: Ending
+  /** What the client was told, or would have been. */
+  httpStatus: number
+  errorCode: string | null
+  errorMessage: string | null
+  /** What the response said about itself; null when nothing came. */
+  reading: Reading | null
+  /** Body bytes of the response that went by. */
+  relayedBytes: number
+}
+
+export interface SettleDeps {
+  nowMs(): number
+  settings: { runMode: 'standard' | 'simple'; defaultRateMultiplier: number }
+  prices(account: Account | null): PriceBook
+  /** Frees the account's slot. */
+  releaseSlot(exchange: Exchange): void
+  /** Where receipts go: journal, batch, statistics. Must not throw. */
+  accept(receipt: Receipt, exchange: Exchange): void
+}
+
+export function settle(deps: SettleDeps, exchange: Exchange, outcome: Outcome): void {
+  if (exchange.settled) return
+  exchange.settled = true
+  deps.releaseSlot(exchange)
+  deps.accept(toReceipt(deps, exchange, outcome), exchange)
+}
+
+const STATUS: Readonly<Record<Ending, Extract<RequestStatus, 'completed' | 'failed' | 'cancelled'>>> = {
+  completed: 'completed',
+  refused: 'failed',
+  'upstream-error': 'failed',
+  'client-gone': 'cancelled',
+  broken: 'failed',
+}
+
+function toReceipt(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Receipt {
+  const { call, policy, user, group, inspected } = exchange
+  const { reading } = outcome
+  const finishedAtMs = deps.nowMs()
+  const billed = bill(deps, exchange, outcome)
+  const { runMode } = deps.settings
+  const payer = choosePayer({ runMode, key: policy.key, user, group, subscription: null, nowMs: finishedAtMs })
+  return {
+    id: exchange.id,
+    userId: user?.id ?? null,
+    keyId: policy.key.id,
+    accountId: exchange.account?.id ?? null,
+    groupId: group?.id ?? null,
+    subscriptionId: payer.kind === 'subscription' ? payer.id : null,
+    platform: call.protocol.platform,
+    protocol: call.protocol.id,
+    endpoint: call.url.pathname,
+    model: inspected?.model ?? '',
+    upstreamModel: exchange.upstreamModel,
+    ...billed,
+    billingType: payer.kind,
+    stream: inspected?.stream ?? false,
+    status: STATUS[outcome.ending],
+    httpStatus: outcome.httpStatus,
+    errorCode: outcome.errorCode,
+    errorMessage: outcome.errorMessage,
+    upstreamRequestId: exchange.upstreamRequestId,
+    durationMs: elapsedMs(exchange),
+    firstTokenMs: exchange.firstTokenMs,
+    attempts: exchange.attempts,
+    choice: exchange.choice,
+    serviceTier: reading?.serviceTier ?? null,
+    userAgent: exchange.userAgent || null,
+    clientIp: exchange.address,
+    createdAtMs: exchange.createdAtMs,
+    finishedAtMs,
+  }
+}
+
+type Billed = Pick<Receipt, 'usage' | 'iterations' | 'costs' | 'priced' | 'priceUsed' | 'metering'>
+
+/** Tokens to charge (BIL-9) and what they cost (BIL-6). An operation that is not metered has neither. */
+function bill(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Billed {
+  const { account, group } = exchange
+  const { reading } = outcome
+  const price = priceOf(deps, exchange, exchange.upstreamModel ?? exchange.inspected?.model ?? '')
+  const settled = settleUsage({
+    ending: outcome.ending,
+    usage: reading?.usage ?? null,
+    usageCertainty: reading?.usageCertainty ?? 'none',
+    ...estimates(exchange, outcome, price),
+  })
+  const { metered } = exchange.call.operation
+  const iterations = metered && settled.charge === 'measured' ? (reading?.iterations ?? null) : null
+  const usage = metered ? settled.usage : NO_USAGE
+  const costed = computeCosts({
+    usage,
+    iterations,
+    price,
+    priceOf: (model) => priceOf(deps, exchange, model),
+    serviceTier: reading?.serviceTier ?? null,
+    groupMultiplier: group?.rateMultiplier ?? deps.settings.defaultRateMultiplier,
+    accountMultiplier: account?.rateMultiplier ?? 1_000_000,
+    freeTier: account?.freeTier ?? false,
+    failed: !settled.chargesRequest || !metered,
+  })
+  const { costs, priced, priceUsed } = costed
+  return { usage, iterations, costs, priced, priceUsed, metering: metered ? settled.metering : 'measured' }
+}
+
+function priceOf(deps: SettleDeps, exchange: Exchange, model: string): ResolvedPrice | null {
+  const { platform } = exchange.call.protocol
+  return resolvePrice(deps.prices(exchange.account), { model, platform, atMs: exchange.createdAtMs })
+}
+
+/** Stand-ins for what was not measured, from sizes; asked for only when a report is missing. */
+function estimates(exchange: Exchange, outcome: Outcome, price: ResolvedPrice | null) {
+  if (outcome.reading?.usageCertainty === 'final') return { relayedTokens: 0, estimatedInputTokens: 0 }
+  const { protocol, operation } = exchange.call
+  const stream = exchange.inspected?.stream ?? false
+  const { generates } = operation
+  return {
+    relayedTokens: generates ? estimateRelayedTokens(protocol.id, outcome.relayedBytes, stream) : 0,
+    estimatedInputTokens: estimateTokens({
+      protocol: protocol.id,
+      bodyBytes: exchange.body.length,
+      maxOutputTokens: null,
+      generates,
+      price,
+    }).input,
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * The upstream transport as the relay sees it: one small interface, so that `fetch` (src/relay/fetch-upstream.ts) and a socket of our own
+ * are interchangeable and the relay never knows which it has. Push, not pull: the consumer says "wait" by returning a promise.
+ */
+export interface UpstreamRequest {
+  url: string
+  method: 'GET' | 'POST'
+  headers: Record<string, string>
+  body: Uint8Array | null
+  proxyUrl: string | null
+}
+
+export interface UpstreamAnswer {
+  status: number
+  headers: Headers
+  body: UpstreamBody
+}
+
+export interface UpstreamBody {
+  /**
+   * Hands every chunk to `onChunk` as it arrives and resolves at a clean end. A promise returned by `onChunk` is awaited before the
+   * next chunk is read (backpressure). Rejects when the upstream breaks or `abort` was called.
+   */
+  pipe(onChunk: (chunk: Uint8Array) => Promise<unknown> | undefined): Promise<void>
+  /** The whole body; rejects with a BodyTooLarge past `most` bytes. */
+  bytes(most: number): Promise<Uint8Array>
+}
+
+export interface UpstreamCall {
+  /** Rejects with a ConnectError when nobody answered, or with whatever `abort` was given. */
+  answer: Promise<UpstreamAnswer>
+  /** Closes the connection, whatever state it is in. May be called at any time, more than once. */
+  abort(reason: string): void
+}
+
+export interface Upstream {
+  send(request: UpstreamRequest): UpstreamCall
+}
+
+export class BodyTooLarge extends Error {}

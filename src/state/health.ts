@@ -1,0 +1,151 @@
+/**
+ * How each account is doing (ACC-6, ACC-11): cooldowns by cause and scope, circuit breakers, subscription windows. Decides nothing itself:
+ * `core/cooldown` does; this room remembers, applies it to the pool and tells whoever keeps it (`onChange`).
+ *
+ * A block always has a cause, a source, a start and an end, and `reset` clears it (an operator's last word).
+ */
+import type { AccountPool } from '../core/account-pool.ts'
+import { afterSuccess, type CooldownHistory, coolDown, NO_HISTORY } from '../core/cooldown.ts'
+import type { Failure } from '../core/failure.ts'
+import type { ParkCause, PoolEntry } from '../core/pool-entry.ts'
+import { type AccountSnapshot, exhaustedUntil } from '../core/snapshot.ts'
+
+export interface Block {
+  cause: ParkCause
+  /** The header, field or rule that it comes from. */
+  source: string
+  /** Null: the whole account. */
+  family: string | null
+  sinceMs: number
+  /** Null: until an operator changes something. */
+  untilMs: number | null
+  message: string | null
+}
+
+export interface AccountHealth {
+  blocks: Block[]
+  snapshot: AccountSnapshot | null
+}
+
+export interface HealthChange {
+  accountId: string
+  /** What is new; exactly one of them. */
+  block?: Block
+  snapshot?: AccountSnapshot
+}
+
+export interface Health {
+  noteFailure(accountId: string, failure: Failure): void
+  noteSuccess(accountId: string): void
+  noteSnapshot(accountId: string, snapshot: AccountSnapshot): void
+  /** Is this family of models limited on this account now? */
+  blocks(entry: PoolEntry, family: string, nowMs: number): boolean
+  describe(accountId: string): AccountHealth
+  /** Clears every cooldown and count (`POST /admin/accounts/{id}/reset`). */
+  reset(accountId: string): void
+  forget(accountId: string): void
+}
+
+export interface HealthDeps {
+  pool: AccountPool
+  nowMs(): number
+  onChange(change: HealthChange): void
+}
+
+interface State {
+  history: CooldownHistory
+  blocks: Block[]
+  snapshot: AccountSnapshot | null
+}
+
+export function createHealth(deps: HealthDeps): Health {
+  const states = new Map<string, State>()
+
+  function stateOf(accountId: string): State {
+    let state = states.get(accountId)
+    if (!state) {
+      state = { history: NO_HISTORY, blocks: [], snapshot: null }
+      states.set(accountId, state)
+    }
+    return state
+  }
+
+  function block(accountId: string, block: Block): void {
+    const state = stateOf(accountId)
+    const known = state.blocks.find((other) => other.cause === block.cause && other.family === block.family)
+    // A longer cooldown is never shortened by a later answer (ACC-6).
+    if (known && (known.untilMs === null || (block.untilMs !== null && block.untilMs <= known.untilMs))) return
+    state.blocks = [...state.blocks.filter((other) => other !== known && isLive(other, deps.nowMs())), block]
+    const entry = deps.pool.get(accountId)
+    if (entry && block.family === null) deps.pool.park(entry, block.cause, block.untilMs)
+    deps.onChange({ accountId, block })
+  }
+
+  function setHistory(accountId: string, history: CooldownHistory): void {
+    stateOf(accountId).history = history
+    const entry = deps.pool.get(accountId)
+    if (entry) deps.pool.setProbing(entry, history.probing)
+  }
+
+  return {
+    noteFailure(accountId, failure) {
+      const nowMs = deps.nowMs()
+      const { cooldown, history } = coolDown(stateOf(accountId).history, failure, nowMs)
+      setHistory(accountId, history)
+      if (cooldown.kind === 'error') {
+        const { message } = cooldown
+        block(accountId, {
+          cause: 'error',
+          source: failure.cause,
+          family: null,
+          sinceMs: nowMs,
+          untilMs: null,
+          message,
+        })
+      } else if (cooldown.kind === 'until') {
+        const { cause, source, family, untilMs } = cooldown
+        block(accountId, { cause, source, family, sinceMs: nowMs, untilMs, message: failure.error?.message ?? null })
+      }
+    },
+    noteSuccess(accountId) {
+      const state = states.get(accountId)
+      if (state && state.history !== NO_HISTORY) setHistory(accountId, afterSuccess(state.history))
+    },
+    noteSnapshot(accountId, snapshot) {
+      stateOf(accountId).snapshot = snapshot
+      deps.onChange({ accountId, snapshot })
+      const untilMs = exhaustedUntil(snapshot, deps.nowMs())
+      if (untilMs === null) return
+      block(accountId, {
+        cause: 'rate_limited',
+        source: 'usage window at 100 %',
+        family: null,
+        sinceMs: deps.nowMs(),
+        untilMs,
+        message: null,
+      })
+    },
+    blocks(entry, family, nowMs) {
+      const state = states.get(entry.account.id)
+      return state?.blocks.some((block) => block.family === family && isLive(block, nowMs)) === true
+    },
+    describe(accountId) {
+      const state = states.get(accountId)
+      const nowMs = deps.nowMs()
+      return {
+        blocks: state?.blocks.filter((block) => isLive(block, nowMs)) ?? [],
+        snapshot: state?.snapshot ?? null,
+      }
+    },
+    reset(accountId) {
+      states.delete(accountId)
+      const entry = deps.pool.get(accountId)
+      if (!entry) return
+      deps.pool.setProbing(entry, false)
+      deps.pool.unpark(entry)
+    },
+    forget: (accountId) => void states.delete(accountId),
+  }
+}
+
+const isLive = (block: Block, nowMs: number) => block.untilMs === null || block.untilMs > nowMs

@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'bun:test'
+import { afterSuccess, type CooldownHistory, coolDown, NO_HISTORY } from '../../src/core/cooldown.ts'
+import type { Failure, FailureCause, ToldLimit } from '../../src/core/failure.ts'
+
+const failure = (cause: FailureCause, told: ToldLimit | null = null): Failure => ({
+  cause,
+  status: null,
+  error: null,
+  told,
+})
+
+/** Fails again and again at the given times; gives what was decided each time. */
+function fail(cause: FailureCause, times: number[], history: CooldownHistory = NO_HISTORY) {
+  const decided = times.map((nowMs) => {
+    const result = coolDown(history, failure(cause), nowMs)
+    history = result.history
+    const { cooldown } = result
+    return cooldown.kind === 'until' ? cooldown.untilMs - nowMs : cooldown.kind
+  })
+  return { decided, history }
+}
+
+describe('how long a failing account stays out', () => {
+  test('a 429 with a reset waits for exactly that, with its source and family (ACC-6)', () => {
+    const told = { untilMs: 7000, source: 'retry-after', family: 'opus' }
+    const { cooldown } = coolDown(NO_HISTORY, failure('rate_limited', told), 1000)
+    expect(cooldown).toEqual({ kind: 'until', cause: 'rate_limited', ...told })
+  })
+  test('a 429 without one doubles from 5 s to 5 min (ACC-6)', () => {
+    const { decided } = fail('rate_limited', Array(9).fill(0))
+    expect(decided).toEqual([5000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000, 300_000])
+  })
+  test('an overload grows from 1 to 10 minutes (ACC-6)', () => {
+    expect(fail('overloaded', [0, 0, 0, 0, 0]).decided).toEqual([60_000, 120_000, 240_000, 480_000, 600_000])
+  })
+  test('403 waits 10 minutes, the third in a row is an error (ACC-6)', () => {
+    expect(fail('forbidden', [0, 0, 0]).decided).toEqual([600_000, 600_000, 'error'])
+  })
+  test('a success in between starts the count of 403s anew (ACC-6)', () => {
+    const { history } = fail('forbidden', [0, 0])
+    expect(fail('forbidden', [0], afterSuccess(history)).decided).toEqual([600_000])
+  })
+  test('401 is an error at once (ACC-6)', () => {
+    expect(fail('unauthorized', [0]).decided).toEqual(['error'])
+  })
+  test('the circuit opens at the fifth fault within 30 s, not for older ones (ACC-6)', () => {
+    expect(fail('server_error', [0, 1000, 2000, 3000, 4000]).decided).toEqual(['none', 'none', 'none', 'none', 30_000])
+    expect(fail('connect_error', [0, 10_000, 20_000, 30_000, 40_000]).decided).toEqual(Array(5).fill('none'))
+  })
+  test('after it opened one failed probe opens it again; a success closes it (ACC-6)', () => {
+    const { history } = fail('server_error', [0, 0, 0, 0, 0])
+    expect(history.probing).toBe(true)
+    expect(fail('server_error', [31_000], history).decided).toEqual([30_000])
+    expect(fail('server_error', [31_000], afterSuccess(history)).decided).toEqual(['none'])
+  })
+  test('the client’s own faults cost an account nothing (ACC-5)', () => {
+    expect(fail('client_error', [0]).decided).toEqual(['none'])
+    expect(fail('masked_status', [0]).decided).toEqual(['none'])
+  })
+})
