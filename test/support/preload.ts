@@ -2,6 +2,6 @@
 import { afterAll, setDefaultTimeout } from 'bun:test'
 import { tearDown } from './teardown.ts'
 
-// Hooks are not covered by bunfig's limit: on a busy machine the first database of a run takes longer than their five seconds.
+// For a file that is run by itself: on a busy machine its database takes longer than a hook's five seconds.
 setDefaultTimeout(60_000)
 afterAll(tearDown)
