@@ -5,7 +5,6 @@
  * If it fails: what was started is stopped, and the error says in one line what to do.
  */
 import { createAdmin } from './admin/admin.ts'
-import type { AdminToken } from './admin/secrets.ts'
 import { openData } from './app/open-data.ts'
 import { openHttp } from './app/open-http.ts'
 import { type OpenedRelay, openRelay } from './app/open-relay.ts'
@@ -19,8 +18,6 @@ import { createStack } from './lib/stack.ts'
 
 export interface App {
   port: number
-  /** The root admin token, if it was made at this very start: the one moment to show it (OPS-3). */
-  newAdminToken: AdminToken | null
   /** Stops accepting, lets running streams finish up to the grace period, writes everything, ends (OPS-2). */
   stop(): Promise<void>
   /** The same without waiting for streams. */
@@ -41,7 +38,8 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
     const hear = async (change: Change) => {
       if (change.kind === 'setting') relay.configure(await effective())
       else if (change.kind === 'price') await relay.reloadPrices()
-      else if (isDirectoryKind(change.kind)) await relay.directory.reload(change.kind, change.id)
+      else if (change.kind === 'account_reset') await resetAccount(relay, change.id)
+      else if (isDirectoryKind(change.kind)) await reload(relay, change.kind, change.id)
     }
     await stack.use(
       'changes',
@@ -56,7 +54,7 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
       outbound: { allowPrivate: config.allowPrivateUpstreams },
       clock: systemClock,
       onChange: hear,
-      rootToken: data.adminToken.value,
+      rootToken: data.adminToken,
       configured: runtimeSettingsOf(config),
     })
     await stack.use(
@@ -68,7 +66,6 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
     log.info('ready', { port: http.port, host: config.host })
     return {
       port: http.port,
-      newAdminToken: data.adminToken.made ? data.adminToken : null,
       ...stopper(config, relay, http, stack, log),
     }
   } catch (error) {
@@ -82,6 +79,17 @@ type DirectoryKind = (typeof DIRECTORY_KINDS)[number]
 
 function isDirectoryKind(kind: string): kind is DirectoryKind {
   return (DIRECTORY_KINDS as readonly string[]).includes(kind)
+}
+
+async function reload(relay: OpenedRelay, kind: DirectoryKind, id: string): Promise<void> {
+  await relay.directory.reload(kind, id)
+  const entry = kind === 'account' ? relay.directory.pool.get(id) : undefined
+  if (entry) relay.health.accountStored(id, entry.account.status)
+}
+
+async function resetAccount(relay: OpenedRelay, id: string): Promise<void> {
+  await relay.directory.reload('account', id)
+  relay.health.reset(id)
 }
 
 /** Changes made on any instance are heard within moments; after a gap in hearing everything is read again (KEY-3). */

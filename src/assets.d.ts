@@ -3,3 +3,9 @@ declare module '*.tar.zst' {
   const path: string
   export default path
 }
+
+/** Scripts for Redis, embedded as text: imported `with { type: 'text' }`. */
+declare module '*.lua' {
+  const text: string
+  export default text
+}

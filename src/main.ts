@@ -7,11 +7,12 @@
  * - A stray rejection must not end the streams of every client: it is logged. An exception that nobody caught leaves the
  *   process in an unknown state: it is logged, and the process ends.
  */
+import { writeSync } from 'node:fs'
 import { createLog } from './lib/log.ts'
 
 const FETCH_LIMIT = 'BUN_CONFIG_MAX_HTTP_REQUESTS'
-// On stderr: the stdout of a command may be somebody's data.
-const log = createLog({ write: (line) => process.stderr.write(line) })
+// On stderr, as the stdout of a command may be somebody's data; at once, as the process may end right after.
+const log = createLog({ write: (line) => writeSync(2, line) })
 
 if (process.env[FETCH_LIMIT] === undefined) replaceSelf({ ...process.env, [FETCH_LIMIT]: '65535' })
 

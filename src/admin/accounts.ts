@@ -17,6 +17,7 @@ import {
   updateAccountCredentialsById,
   updateAccountStateById,
 } from '../db/accounts.ts'
+import { notifyChange } from '../db/changes.ts'
 import type { Db } from '../db/client.ts'
 import type { PageQuery } from '../db/page.ts'
 import { newId } from '../lib/ids.ts'
@@ -103,7 +104,7 @@ export function createAccountsAdmin(deps: AdminDeps) {
     },
 
     /** Clears cooldowns and errors; an account switched off by an operator stays off. */
-    reset(actor: Actor, id: string): Promise<AccountRecord | Fault | null> {
+    async reset(actor: Actor, id: string): Promise<AccountRecord | Fault | null> {
       const work = async (transaction: Db) => {
         const account = await findAccountById(transaction, id)
         if (account === null) return null
@@ -113,10 +114,14 @@ export function createAccountsAdmin(deps: AdminDeps) {
           rateLimitedUntil: null,
           overloadedUntil: null,
           unschedulableUntil: null,
+          extra: { blocks: [] },
         })
+        await notifyChange(transaction, 'account_reset', id)
         return findAccountById(transaction, id)
       }
-      return write(deps, { actor, verb: 'reset', kind: 'account', work, idOf })
+      const result = await write(deps, { actor, verb: 'reset', kind: 'account', work, idOf })
+      if (result !== null && !isFault(result)) await deps.onChange({ kind: 'account_reset', id })
+      return result
     },
   }
 }

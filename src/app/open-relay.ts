@@ -16,6 +16,7 @@ import { hashApiKey } from '../lib/hash-api-key.ts'
 import type { Log } from '../lib/log.ts'
 import type { Stack } from '../lib/stack.ts'
 import { createWatchdog } from '../lib/watchdog.ts'
+import { providerFor } from '../providers/table.ts'
 import { createFetchUpstream } from '../relay/fetch-upstream.ts'
 import { createModels, type Models } from '../relay/models.ts'
 import { createRelay, type Relay, type RelayDeps } from '../relay/relay.ts'
@@ -24,6 +25,7 @@ import { createHealth, type Health } from '../state/health.ts'
 import { createPrices } from '../state/price-book.ts'
 import { createSticky } from '../state/sticky.ts'
 import { createDirectoryLoader } from './directory-loader.ts'
+import { openHealthKeeper } from './keep-health.ts'
 import { loadPrices } from './load-prices.ts'
 import type { Data } from './open-data.ts'
 import { toRelaySettings } from './relay-settings.ts'
@@ -58,11 +60,14 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     nowMs,
   })
   await directory.load()
-  const health = createHealth({
-    pool: directory.pool,
-    nowMs,
-    onChange: ({ accountId, block }) => logBlock(log, accountId, block),
+  const keeper = await openHealthKeeper({
+    db: data.database.db,
+    log,
+    stack,
+    blocksOf: (accountId) => health.describe(accountId).blocks,
+    prefixOf: (accountId) => snapshotPrefix(directory, accountId),
   })
+  const health: Health = createHealth({ pool: directory.pool, nowMs, onChange: keeper.note })
   const prices = createPrices(builtInPrices())
   const reloadPrices = async () => prices.replace(await loadPrices(data.database.db))
   await reloadPrices()
@@ -160,12 +165,7 @@ function createExpiryStarter(data: Data, log: Log) {
   }
 }
 
-function logBlock(
-  log: Log,
-  accountId: string,
-  block: { cause: string; source: string; untilMs: number | null } | undefined,
-) {
-  if (!block) return
-  const until = block.untilMs === null ? null : new Date(block.untilMs).toISOString()
-  log.warn('account is out', { accountId, cause: block.cause, source: block.source, until })
+function snapshotPrefix(directory: Directory, accountId: string): string | null {
+  const account = directory.pool.get(accountId)?.account
+  return account ? (providerFor(account.platform, account.type)?.snapshotPrefix ?? null) : null
 }

@@ -33,7 +33,7 @@ export const accountAdd: Command = {
       throw new WrongUse(`--platform must be one of ${PLATFORMS.join(', ')}`)
     const apiKey = given === '-' ? (await input.terminal.readInput()).trim() : given
     if (apiKey === '') throw new WrongUse('--api-key is empty')
-    return withAdmin(configOf(input), async (admin) => {
+    return withAdmin(await configOf(input), async (admin) => {
       const credentials = { api_key: apiKey, ...(baseUrl === undefined ? {} : { base_url: baseUrl }) }
       const body = { name, platform: platform as Platform, type: 'api_key' as const, credentials }
       const account = orFail(

@@ -9,8 +9,8 @@ export const accountList: Command = {
   name: 'account list',
   summary: 'List the upstream accounts',
   options: CONFIG_OPTION,
-  run: (input) =>
-    withAdmin(configOf(input), async (admin) => {
+  run: async (input) =>
+    withAdmin(await configOf(input), async (admin) => {
       const accounts = await allRows((query) => admin.accounts.list(query))
       const rows = accounts.map(({ id, platform, type, status, schedulable, priority, name }) => [
         id,

@@ -17,8 +17,8 @@ export const keyCreate: Command = {
     description: { type: 'string', value: 'TEXT', description: 'a note for operators' },
     ...CONFIG_OPTION,
   },
-  run: (input) =>
-    withAdmin(configOf(input), async (admin) => {
+  run: async (input) =>
+    withAdmin(await configOf(input), async (admin) => {
       const { name, user, group, description } = input.options as Record<string, string | undefined>
       const body = {
         name: name ?? '',

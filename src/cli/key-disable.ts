@@ -10,8 +10,8 @@ export const keyDisable: Command = {
   summary: 'Disable an API key',
   options: CONFIG_OPTION,
   operands: ['ID'],
-  run: (input) =>
-    withAdmin(configOf(input), async (admin) => {
+  run: async (input) =>
+    withAdmin(await configOf(input), async (admin) => {
       const [id = ''] = input.operands
       const key = orFail(await admin.keys.patch(CLI_ACTOR, id, { active: false }), `there is no key ${id}`)
       input.terminal.out(`key ${key.name} is disabled`)

@@ -9,8 +9,8 @@ export const keyList: Command = {
   name: 'key list',
   summary: 'List the API keys',
   options: CONFIG_OPTION,
-  run: (input) =>
-    withAdmin(configOf(input), async (admin) => {
+  run: async (input) =>
+    withAdmin(await configOf(input), async (admin) => {
       const keys = await allRows((query) => admin.keys.list(query))
       const rows = keys.map((key) => [
         key.id,

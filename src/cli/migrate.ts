@@ -10,8 +10,8 @@ export const migrateCommand: Command = {
   name: 'migrate',
   summary: 'Bring the database up to date and exit',
   options: CONFIG_OPTION,
-  run: (input) =>
-    withTarget(configOf(input), async (target) => {
+  run: async (input) =>
+    withTarget(await configOf(input), async (target) => {
       const applied = await migrate(target)
       const database = await createDatabase({ target, rawConnections: 1, adminConnections: 1 })
       try {

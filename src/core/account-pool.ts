@@ -52,6 +52,7 @@ export interface AccountPool {
   release(entry: PoolEntry): void
   /** Out of the heaps until a time (null: until changed). A longer park is never shortened by a shorter one (ACC-6). */
   park(entry: PoolEntry, cause: ParkCause, untilMs: number | null): void
+  /** Forgets what was learned about it; what the stored account says stays. */
   unpark(entry: PoolEntry): void
   /** One request at a time from now on, or no longer (ACC-6). */
   setProbing(entry: PoolEntry, probing: boolean): void
@@ -228,7 +229,8 @@ export function createAccountPool(poolsOf: (account: Account) => readonly string
     park,
     unpark(entry) {
       sleeping.remove(entry)
-      entry.park = null
+      entry.park = storedPark(entry.account, lastWakeMs)
+      if (entry.park?.untilMs) sleeping.add(entry)
       refresh(entry)
     },
     setProbing(entry, probing) {

@@ -65,7 +65,7 @@ const ACCOUNT_TIMES = [
 /** The row of a key: its entity with the hashes beside. */
 type StoredKey = KeyEntry['key'] & { hash: string; previousHash: string | null; previousExpiresAtMs: number | null }
 
-const KEYS_AT_A_TIME = 5000
+const KEYS_AT_A_TIME = 2000
 
 export async function readKeys(sql: Query, id: string | null): Promise<KeyEntry[]> {
   const entries: KeyEntry[] = []

@@ -11,7 +11,7 @@
  * If it fails: start throws one clear line that ends in what to do. A server that dies later (the out-of-memory killer) is
  * started again within a second.
  */
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type FileLock, tryLockFile } from '../lib/file-lock.ts'
 import { trimFile } from '../lib/trim-file.ts'
@@ -146,6 +146,12 @@ async function launchIfGone(place: Place): Promise<boolean> {
   }
 }
 
+/** Data that vanished under us is not replaced by an empty database. */
+async function relaunchIfGone(place: Place): Promise<boolean> {
+  if (!existsSync(place.cluster)) throw new Error(`${place.cluster} is gone`)
+  return launchIfGone(place)
+}
+
 async function launch({ options, home, cluster, logFile, ownUid, identity }: Place, lock: FileLock): Promise<void> {
   const files = options.files ?? (await serverFiles())
   const programs = await installPrograms({ home, files, identity, ownUid })
@@ -164,7 +170,7 @@ function databaseAt(place: Place, users: FileLock, started: boolean): EmbeddedDa
 
   async function revive(): Promise<boolean> {
     if (stopping !== null) return false
-    reviving ??= launchIfGone(place).finally(() => {
+    reviving ??= relaunchIfGone(place).finally(() => {
       reviving = null
     })
     const revived = await reviving
@@ -178,7 +184,8 @@ function databaseAt(place: Place, users: FileLock, started: boolean): EmbeddedDa
     endWatch()
     await reviving?.catch(() => {})
     users.release()
-    await leave(place)
+    // A server whose files are gone ends by itself within a minute.
+    await leave(place).catch((cause: Error) => log.warn('embedded database not stopped', { reason: cause.message }))
     socket.release()
   }
 

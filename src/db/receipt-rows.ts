@@ -1,6 +1,6 @@
 /**
  * Receipts → the JSON from which Postgres makes usage rows (`json_to_recordset`): one text parameter however many rows, at a
- * fraction of the cost of binding 48 values each.
+ * fraction of the cost of binding 47 values each.
  */
 import type { Receipt } from '../core/receipt.ts'
 import { totalTokens, type Usage } from '../core/usage.ts'

@@ -61,29 +61,34 @@ export async function addToRollups(sql: SqlTransaction, batch: Batch, timeZone: 
   })
 }
 
-const SUMMED = [
-  'requests',
-  'completed_requests',
-  'failed_requests',
-  'cache_hit_requests',
-  'unpriced_requests',
-  'input_tokens',
-  'output_tokens',
-  'cache_read_tokens',
-  'cache_write_5m_tokens',
-  'cache_write_1h_tokens',
-  'reasoning_tokens',
-  'cost_nano',
-  'cache_read_cost_nano',
-  'cache_write_cost_nano',
-  'charged_nano',
-  'upstream_cost_nano',
-  'duration_ms',
-  'first_token_ms',
-  'first_token_requests',
-] as const
-
-const ACCUMULATE = SUMMED.map((column) => `${column} = rollup.${column} + excluded.${column}`).join(', ')
+/** Columns of a rollup, each with its sum over records. */
+const SUMMED = {
+  requests: 'count(*)',
+  completed_requests: "count(*) filter (where status = 'completed')",
+  failed_requests: "count(*) filter (where status = 'failed')",
+  cache_hit_requests: 'count(*) filter (where cache_read_tokens > 0)',
+  unpriced_requests: 'count(*) filter (where not priced)',
+  input_tokens: 'sum(input_tokens)',
+  output_tokens: 'sum(output_tokens)',
+  cache_read_tokens: 'sum(cache_read_tokens)',
+  cache_write_5m_tokens: 'sum(cache_write_5m_tokens)',
+  cache_write_1h_tokens: 'sum(cache_write_1h_tokens)',
+  reasoning_tokens: 'sum(reasoning_tokens)',
+  cost_nano: 'sum(cost_nano)',
+  cache_read_cost_nano: 'sum(cache_read_cost_nano)',
+  cache_write_cost_nano: 'sum(cache_write_cost_nano)',
+  charged_nano: 'sum(charged_nano)',
+  upstream_cost_nano: 'sum(upstream_cost_nano)',
+  duration_ms: 'sum(duration_ms)',
+  first_token_ms: 'coalesce(sum(first_token_ms), 0)',
+  first_token_requests: 'count(first_token_ms)',
+}
+const COLUMNS = Object.keys(SUMMED)
+const OVER_RECORDS = Object.entries(SUMMED)
+  .map(([column, sum]) => `(${sum})::bigint as ${column}`)
+  .join(', ')
+const OVER_SHARES = COLUMNS.map((column) => `sum(${column})`).join(', ')
+const ACCUMULATE = COLUMNS.map((column) => `${column} = rollup.${column} + excluded.${column}`).join(', ')
 
 interface Rollup {
   table: 'usage_hourly' | 'usage_daily'
@@ -91,17 +96,20 @@ interface Rollup {
   expression: ReturnType<SqlTransaction>
 }
 
+/**
+ * In two steps: first the records of one user, key, account, group and model are added up, then each such sum is given to its
+ * five scopes. A batch has far fewer of them than records, because one client's requests come together.
+ */
 async function addToRollup(sql: SqlTransaction, batch: Batch, { table, bucket, expression }: Rollup): Promise<void> {
   await sql`
-    insert into ${sql(table)} as rollup (scope, scope_id, ${sql(bucket)}, platform, model, ${sql.unsafe(SUMMED.join(', '))})
-    select scope, scope_id, bucket, platform, model, count(*),
-      count(*) filter (where status = 'completed'), count(*) filter (where status = 'failed'),
-      count(*) filter (where cache_read_tokens > 0), count(*) filter (where not priced),
-      sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_5m_tokens),
-      sum(cache_write_1h_tokens), sum(reasoning_tokens), sum(cost_nano), sum(cache_read_cost_nano),
-      sum(cache_write_cost_nano), sum(charged_nano), sum(upstream_cost_nano), sum(duration_ms),
-      coalesce(sum(first_token_ms), 0), count(first_token_ms)
-    from (select *, ${expression} as bucket from usage_records where ${inBatch(sql, batch)}) as record
+    insert into ${sql(table)} as rollup (scope, scope_id, ${sql(bucket)}, platform, model, ${sql.unsafe(COLUMNS.join(', '))})
+    select scope, scope_id, bucket, platform, model, ${sql.unsafe(OVER_SHARES)}
+    from (
+      select user_id, key_id, account_id, group_id, billing_type, platform, model, ${expression} as bucket,
+        ${sql.unsafe(OVER_RECORDS)}
+      from usage_records where ${inBatch(sql, batch)}
+      group by user_id, key_id, account_id, group_id, billing_type, platform, model, bucket
+    ) as share
     cross join lateral (values
       ('all', ''),
       ('user', case when billing_type <> 'key' then user_id::text end),

@@ -57,6 +57,7 @@ interface State {
   /** Byte n of the stream is at `n mod ring.length`; lengths are powers of two. Null until the first byte. */
   ring: Uint8Array | null
   head: Uint8Array | null
+  /** As of the last byte: `followLarge` runs with every chunk while there is one. */
   large: LargeEvent | null
   total: number
   /** Where the event that is open now starts. */
@@ -183,7 +184,7 @@ function kept(state: State): Kept {
   const { large, total, head } = state
   const edge = total - WINDOW_BYTES
   if (edge <= 0) return { head: null, opening: null, tail: fromRing(state, 0, total), aligned: true }
-  if (large === null || !large.worth || edge >= large.end) {
+  if (large === null || !large.worth) {
     return { head, opening: null, tail: fromRing(state, edge, total), aligned: false }
   }
   const from = Math.max(large.start, total - LARGEST_KEPT_BYTES)

@@ -43,6 +43,8 @@ export interface Health {
   describe(accountId: string): AccountHealth
   /** Clears every cooldown and count (`POST /admin/accounts/{id}/reset`). */
   reset(accountId: string): void
+  /** The stored account was read again: an operator who sets it active has the last word over an error that was stored. */
+  accountStored(accountId: string, status: 'active' | 'disabled' | 'error'): void
   forget(accountId: string): void
 }
 
@@ -51,6 +53,9 @@ export interface HealthDeps {
   nowMs(): number
   onChange(change: HealthChange): void
 }
+
+/** An error is in the database within this; a younger one may not be there yet. */
+const STORED_WITHIN_MS = 5000
 
 interface State {
   history: CooldownHistory
@@ -143,6 +148,12 @@ export function createHealth(deps: HealthDeps): Health {
       if (!entry) return
       deps.pool.setProbing(entry, false)
       deps.pool.unpark(entry)
+    },
+    accountStored(accountId, status) {
+      const state = states.get(accountId)
+      const isOld = (block: Block) => deps.nowMs() - block.sinceMs > STORED_WITHIN_MS
+      if (!state || status !== 'active') return
+      state.blocks = state.blocks.filter((block) => block.cause !== 'error' || !isOld(block))
     },
     forget: (accountId) => void states.delete(accountId),
   }

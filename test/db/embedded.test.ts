@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readPostmasterFile } from '../../src/db/embedded-cluster.ts'
 import { canReach } from '../../src/db/embedded-identity.ts'
@@ -106,6 +106,16 @@ test('the watch brings a killed server back by itself (OPS-3)', async () => {
   while (pidNow() === undefined || pidNow() === killed) await Bun.sleep(1)
   await database.stop()
   expect(pidNow()).toBeUndefined()
+})
+
+test('data deleted under a running gateway is not replaced by an empty database (OPS-3)', async () => {
+  const dataDir = place.dataDir()
+  const database = await place.start(dataDir)
+  const pid = serverPid(dataDir)
+  rmSync(join(dataDir, 'postgres'), { recursive: true })
+  process.kill(pid, 'SIGKILL')
+  await expect(database.revive()).rejects.toThrow('cluster is gone')
+  expect(existsSync(clusterOf(dataDir))).toBe(false)
 })
 
 test('the watch keeps the log of a running server small (OPS-3)', async () => {

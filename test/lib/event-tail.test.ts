@@ -68,8 +68,14 @@ describe('event tail', () => {
   })
 
   test('byte by byte it keeps the same, large events included (REL-8)', () => {
-    const large = `data: ${'l'.repeat(70_000)}\r\n\r\n`
-    for (const text of [`data: a\n\n${large}data: b\n\n`, large.repeat(2), `${large}${'data: c\n\n'.repeat(900)}`]) {
+    const large = (name: string, size = 70_000) => `data: ${name.repeat(size)}\r\n\r\n`
+    const texts = [
+      `data: a\n\n${large('l')}data: b\n\n`,
+      large('l') + large('m'),
+      large('l', 5000) + large('m', 5000),
+      `${large('l')}${'data: c\n\n'.repeat(900)}`,
+    ]
+    for (const text of texts) {
       const bytes = bytesOf(text)
       expect(keep(split(bytes, 'bytes'))).toEqual(slowTwin(bytes))
     }

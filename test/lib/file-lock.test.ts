@@ -46,7 +46,15 @@ test('other children do not inherit a lock', async () => {
   const lock = held(tryLockFile(path, 'exclusive'))
   const child = Bun.spawn(['sleep', '60'], { stdio: ['ignore', 'ignore', 'ignore'] })
   lock.release()
-  held(tryLockFile(path, 'exclusive')).release()
+  // Between its fork and its exec a child still has every descriptor; while it lives on, it must not.
+  const deadline = performance.now() + 5000
+  let again = tryLockFile(path, 'exclusive')
+  while (again === null && performance.now() < deadline) {
+    await new Promise((resolve) => setImmediate(resolve))
+    again = tryLockFile(path, 'exclusive')
+  }
+  expect(child.exitCode).toBeNull()
+  held(again).release()
   child.kill('SIGKILL')
   await child.exited
 })

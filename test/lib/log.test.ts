@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { createLog, type LogOptions } from '../../src/lib/log.ts'
 import { redact, redactText } from '../../src/lib/redact.ts'
@@ -62,6 +63,20 @@ describe('log', () => {
       cycle: { big: '10' },
       error: { name: 'TypeError', message: 'boom' },
     })
+  })
+})
+
+describe('standard output', () => {
+  test('a reader that goes away costs lines, not the process (OPS-8)', async () => {
+    const child = Bun.spawn([process.execPath, join(import.meta.dir, '../fixtures/log-to-closed-pipe.ts')], {
+      stdout: 'pipe',
+      stderr: 'pipe',
+    })
+    const reader = child.stdout.getReader()
+    await reader.read()
+    await reader.cancel()
+    expect(await new Response(child.stderr).text()).toBe('still here\n')
+    expect(await child.exited).toBe(0)
   })
 })
 

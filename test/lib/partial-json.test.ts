@@ -58,6 +58,17 @@ describe('partial JSON', () => {
     )
   })
 
+  test('all members before the cut are there, whatever they are', () => {
+    const text = '{"a":1,"b":true,"c":{"d":[2,{"e":null},"x"],"f":-1.5e3,"g":"cut'
+    expect(readPrefix(text)).toEqual({
+      value: { a: 1, b: true, c: { d: [2, { e: null }, 'x'], f: -1500 } },
+      path: ['c'],
+      whole: false,
+    })
+    expect(readSuffix('cut","f":-1.5e3},"b":true,"a":1}', ['c'])).toEqual({ c: { f: -1500 }, b: true, a: 1 })
+    expect(readSuffix('\\"},"b":[1,2]}')).toEqual({ b: [1, 2] })
+  })
+
   test('a whole text gives the whole value from either side', () => {
     fc.assert(
       fc.property(root, spaces, (value, indent) => {

@@ -28,7 +28,7 @@ export interface Answer {
 export async function adminApp() {
   const database = await freshDatabase()
   await insertDefaultGroups(database.db)
-  const config = readConfig({ environment: {} })
+  const config = await readConfig({ environment: {} })
   if ('problems' in config) throw new Error(config.problems.join())
   const lines: string[] = []
   const changes: Change[] = []

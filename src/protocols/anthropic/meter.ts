@@ -29,7 +29,7 @@ export function anthropicMeter(operation: Operation, framing: Framing): Meter {
 }
 
 /** Search results and code of 20 kB in one event say nothing that is metered. */
-export function isNoContent(opening: string): boolean {
+function isNoContent(opening: string): boolean {
   return !opening.includes('content_block_')
 }
 

@@ -27,7 +27,7 @@ const FINAL_OF_STATUS: Readonly<Record<string, FinalStatus>> = {
 const TERMINAL = new Set(['response.completed', 'response.incomplete', 'response.failed'])
 const FIRST_TYPE = /response\.[a-z_.]+/
 const PROGRESS = new Set(['response.created', 'response.in_progress', 'response.queued'])
-/** An event's type is within its first bytes (`event: …` or `data: {"type":"…`); only there it may rule the event out. */
+/** An event's type starts within its first bytes (`event: …`, `data: {"type":"…`). Elsewhere the word may stand in a text. */
 const TYPE_WITHIN = 40
 const ALL = Number.POSITIVE_INFINITY
 const SELECTION: Selection = { skips: saysNothing, first: ALL, last: ALL }
@@ -42,14 +42,19 @@ export function openaiResponsesMeter(operation: Operation, framing: Framing): Me
 }
 
 /** Images, tool results and `response.created` with Codex's 30 kB of instructions pass by; what names no type is kept. */
-export function mayBeTerminal(opening: string): boolean {
-  const type = FIRST_TYPE.exec(opening)?.[0]
-  return type === undefined || TERMINAL.has(type)
+function mayBeTerminal(opening: string): boolean {
+  const type = typeOf(opening)
+  return type === null || TERMINAL.has(type)
 }
 
 function saysNothing(block: string): boolean {
-  const type = FIRST_TYPE.exec(block.slice(0, TYPE_WITHIN + 40))
-  return type !== null && type.index < TYPE_WITHIN && !TERMINAL.has(type[0]) && !PROGRESS.has(type[0])
+  const type = typeOf(block)
+  return type !== null && !TERMINAL.has(type) && !PROGRESS.has(type)
+}
+
+function typeOf(text: string): string | null {
+  const match = FIRST_TYPE.exec(text.slice(0, TYPE_WITHIN + 40))
+  return match !== null && match.index < TYPE_WITHIN ? match[0] : null
 }
 
 function readStream(pieces: readonly Piece[]): Reading {

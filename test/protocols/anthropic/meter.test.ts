@@ -46,7 +46,7 @@ describe('meter of Messages streams', () => {
   })
 
   test('quirk 1: every non-null key of message_delta overrides the first guess, input and cache included (REL-8)', () => {
-    const first = { input_tokens: 1051, output_tokens: 3, cache_read_input_tokens: 10, cache_creation_input_tokens: 0 }
+    const first = { input_tokens: 1051, output_tokens: 3, cache_read_input_tokens: 10, cache_creation_input_tokens: 77 }
     const last = {
       input_tokens: 4727,
       output_tokens: 88,
@@ -54,7 +54,7 @@ describe('meter of Messages streams', () => {
       cache_creation_input_tokens: null,
     }
     const { usage } = readEveryWay(messages, sse(start(first), text('x'), delta(last), STOP))
-    expect(usage).toEqual({ ...NO_USAGE, input: 4727, output: 88, cacheRead: 600 })
+    expect(usage).toEqual({ ...NO_USAGE, input: 4727, output: 88, cacheRead: 600, cacheWrite5m: 77 })
   })
 
   test('quirk 2: the split of the beginning holds for the total of the end (BIL-1)', () => {
@@ -112,9 +112,9 @@ describe('meter of Messages streams', () => {
   })
 
   test('quirk 5: message_start twice, also with another id, is one response, counted once (REL-8)', () => {
-    const again = start({ input_tokens: 25, output_tokens: 1 }, 'claude-sonnet-4-6', 'msg_2')
+    const again = start({ input_tokens: 25, output_tokens: 1 }, 'relayed-model', 'msg_2')
     const reading = readEveryWay(messages, sse(start(), again, text('x'), delta({ output_tokens: 8 }), STOP))
-    expect(reading).toMatchObject({ responseId: 'msg_1', usage: { input: 25, output: 8 } })
+    expect(reading).toMatchObject({ responseId: 'msg_1', model: 'claude-sonnet-4-6', usage: { input: 25, output: 8 } })
   })
 
   test('a stream that is cut has measured its input: its usage is provisional (BIL-9)', () => {

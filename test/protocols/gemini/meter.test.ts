@@ -147,7 +147,12 @@ describe('meter of Gemini arrays and bodies', () => {
 
   test('an array that broke off gives what its whole elements said (REL-13)', () => {
     const body = array(...chunks)
-    const cuts = [body.lastIndexOf('STOP'), body.lastIndexOf('\n,'), body.lastIndexOf('{\n  "candidates"')]
+    const cuts = [
+      body.lastIndexOf('STOP'),
+      body.lastIndexOf('"candidatesTokenCount"'),
+      body.lastIndexOf('\n,'),
+      body.lastIndexOf('{\n  "candidates"'),
+    ]
     for (const cut of cuts) {
       expect(readEveryWay(stream, body.slice(0, cut), 'json-array')).toMatchObject({
         final: 'truncated',

@@ -92,6 +92,7 @@ describe('meter of chat streams', () => {
   test('quirk 15: the SSE field `error:` is an error, JSON or not (REL-11)', () => {
     const reading = readEveryWay(chat, sse(chunk({ content: 'x' }), 'error: {"error":{"message":"failed to decode"}}'))
     expect(reading).toMatchObject({ final: 'error', error: { message: 'failed to decode' } })
+    expect(readEveryWay(chat, 'event: error\ndata: {"error":{"mess').final).toBe('truncated')
     expect(readEveryWay(chat, sse('error: out of memory'))).toMatchObject({
       final: 'error',
       error: { message: 'out of memory' },
@@ -236,6 +237,13 @@ describe('meter of chat bodies', () => {
     const body = JSON.stringify(long)
     const parsed = readEveryWay(chat, JSON.stringify({ ...long, choices: [{ finish_reason: 'length' }] }), 'json')
     expect(readEveryWay(chat, body, 'json')).toEqual(parsed)
+  })
+
+  test('a body is not parsed where its two ends suffice: what is between them may be anything (REL-17)', () => {
+    const [before, after] = JSON.stringify({ ...answer, choices: ['#'] }).split('"#"')
+    const body = `${before}"${'x'.repeat(3000)}", this is no JSON, "${'x'.repeat(3000)}"${after}`
+    expect(() => JSON.parse(body)).toThrow()
+    expect(readEveryWay(chat, body, 'json')).toMatchObject({ final: 'completed', model: 'gpt-5', usage: { input: 10 } })
   })
 
   test('of embeddings longer than all that is kept the usage is found (REL-17)', () => {

@@ -41,6 +41,12 @@ describe('usage of the OpenAI dialects', () => {
     expect(usageOf({ prompt_tokens: 12, completion_tokens: 400, total_tokens: 412, ...reasoning }).output).toBe(400)
   })
 
+  test('quirk 10: a rest that is both the reasoning and the cached tokens is the reasoning (BIL-1)', () => {
+    const details = { prompt_tokens_details: { cached_tokens: 8 }, completion_tokens_details: { reasoning_tokens: 8 } }
+    const usage = usageOf({ prompt_tokens: 12, completion_tokens: 2, total_tokens: 22, ...details })
+    expect(usage).toEqual({ ...NO_USAGE, input: 4, cacheRead: 8, output: 10, reasoning: 8 })
+  })
+
   test('quirk 10: thoughts that only the total shows are output (BIL-1)', () => {
     const usage = usageOf({ prompt_tokens: 35, completion_tokens: 12, total_tokens: 109 })
     expect(usage).toEqual({ ...NO_USAGE, input: 35, output: 74, reasoning: 62 })

@@ -156,6 +156,14 @@ describe('meter of Responses streams', () => {
     expect(readEveryWay(responses, cut)).toMatchObject({ final: 'truncated', usage: null })
   })
 
+  test('without `event:` lines and with its type behind it a terminal event is one (REL-8)', () => {
+    const answered = { id: 'resp_1', note: 'a response.output_text.delta', usage }
+    const stream = sse({ data: { response: answered, type: 'response.completed' } })
+    expect(readEveryWay(responses, stream)).toMatchObject({ final: 'completed', usage: { input: 30 } })
+    const large = sse(DELTA, { data: { response: { ...answered, x: 'x'.repeat(9000) }, type: 'response.completed' } })
+    expect(readEveryWay(responses, large)).toMatchObject({ final: 'completed', usage: { input: 30 } })
+  })
+
   test('the last blank line may be missing, the last brace may not (REL-13)', () => {
     const stream = sse(CREATED, DELTA, last('completed', { usage })).trimEnd()
     expect(readEveryWay(responses, stream)).toMatchObject({ final: 'completed', usage: { input: 30 } })
@@ -169,7 +177,10 @@ describe('meter of Responses bodies', () => {
   test('status, tier and usage are found wherever they stand in a body (REL-17)', () => {
     const backwards = Object.fromEntries(Object.entries(answer).reverse())
     const long = { ...answer, instructions: 'i'.repeat(9000), tools: ['t'.repeat(18_000)], user: 'u'.repeat(3000) }
-    for (const body of [answer, backwards, long, Object.fromEntries(Object.entries(long).sort())]) {
+    const start = { id: 'resp_1', model: 'gpt-5.6', status: 'completed', output: ['o'.repeat(3000)] }
+    const middle = { ...start, service_tier: 'default', tools: ['t'.repeat(3000)], usage }
+    const sorted = Object.fromEntries(Object.entries(long).sort())
+    for (const body of [answer, backwards, long, sorted, middle]) {
       expect(readEveryWay(responses, JSON.stringify(body), 'json')).toMatchObject({
         final: 'completed',
         serviceTier: 'default',
