@@ -49,6 +49,9 @@ export interface EmbeddedDatabase {
   stop(): Promise<void>
 }
 
+/** Recovery after a crash, or another process' shutdown, takes seconds at most. */
+const START_LIMIT_MS = 300_000
+const LAST_ONE_LIMIT_MS = 30
 const FAST_SHUTDOWN_LIMIT_MS = 30_000
 const WATCH_EVERY_MS = 1000
 /** The log and its one predecessor. */
@@ -112,19 +115,23 @@ function openPlace(options: EmbeddedOptions): Place {
 
 /** Nobody stops the server while we hold a share; while somebody does stop it, we wait. */
 async function waitForShare(place: Place): Promise<FileLock> {
-  let share: FileLock | null = null
+  const share = await waitForLock(place.usersLock, 'shared', START_LIMIT_MS)
+  if (share !== null) return share
+  throw new Error(`${place.usersLock} is held by a process that doesn't end; stop it, or set DATABASE_URL`)
+}
+
+async function waitForLock(path: string, kind: 'shared' | 'exclusive', limitMs: number): Promise<FileLock | null> {
+  let lock: FileLock | null = null
   await waitUntil(() => {
-    share = tryLockFile(place.usersLock, 'shared')
-    return share !== null
-  })
-  if (share === null)
-    throw new Error(`${place.usersLock} is held by a process that doesn't end; stop it, or set DATABASE_URL`)
-  return share
+    lock = tryLockFile(path, kind)
+    return lock !== null
+  }, limitMs)
+  return lock
 }
 
 /** Returns when a server answers; true if we started it. Any number of processes may do this at once: the lock picks one. */
 async function ensureServer(place: Place): Promise<boolean> {
-  const deadline = performance.now() + 300_000
+  const deadline = performance.now() + START_LIMIT_MS
   while (performance.now() < deadline) {
     if (await launchIfGone(place)) return true
     if (await isServing(place)) return false
@@ -202,7 +209,8 @@ function databaseAt(place: Place, users: FileLock, started: boolean): EmbeddedDa
 
 /** The last one out turns off the light. */
 async function leave(place: Place): Promise<void> {
-  const last = tryLockFile(place.usersLock, 'exclusive')
+  // Not at the first try only: a child process that is just being started has our share for an instant.
+  const last = await waitForLock(place.usersLock, 'exclusive', LAST_ONE_LIMIT_MS)
   if (last === null) return
   try {
     const gone = () => isLockFree(place.serverLock) && runningPid(place) === null
