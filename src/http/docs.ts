@@ -2,8 +2,8 @@
  * The admin API's documentation: `/swagger/json` (OpenAPI) and `/swagger`, the UI served by this binary (OPS-12).
  *
  * The plugin makes the specification out of routes; its own page would load scripts from a CDN, so it lives in an app of its own
- * that no request ever reaches, made when somebody first asks: 38 descriptions would cost 10 ms of every start. UI files are embedded; `validatorUrl: null` and the strict policy see to it that a browser
- * asks no other host for anything.
+ * that no request ever reaches, made when somebody first asks: describing 38 calls would cost every start 10 ms.
+ * UI files are embedded; `validatorUrl: null` and the strict policy see to it that a browser asks no other host for anything.
  */
 import { Elysia } from 'elysia'
 import stylePath from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' }
