@@ -13,13 +13,13 @@ import { crc32 } from 'node:zlib'
 export interface EventStreamMessage {
   /** Headers whose value is a string (`:event-type`, `:message-type`, …). Others are stepped over: nobody sends them here. */
   headers: Readonly<Record<string, string>>
-  /** A view into what was pushed, or a copy: to be read before the next `push`. */
+  /** May be a view into what was pushed: to be read at once. */
   payload: Uint8Array
 }
 
 export interface EventStreamReader {
-  /** The messages that are whole now. Throws an EventStreamError at the first bad one, and from then on. */
-  push(chunk: Uint8Array): EventStreamMessage[]
+  /** Hands over the messages that are whole now. Throws an EventStreamError at the first bad one, and from then on. */
+  push(chunk: Uint8Array, onMessage: (message: EventStreamMessage) => void): void
   /** The stream has ended. Throws when a message is open. */
   end(): void
 }
@@ -41,39 +41,35 @@ export function createEventStreamReader(): EventStreamReader {
   let wanted = PRELUDE_BYTES
   let broken: EventStreamError | null = null
 
-  function take(chunk: Uint8Array): EventStreamMessage[] {
-    if (heldBytes + chunk.length < wanted) {
-      hold(chunk)
-      return []
-    }
+  function take(chunk: Uint8Array, onMessage: (message: EventStreamMessage) => void): void {
+    if (heldBytes + chunk.length < wanted) return hold(chunk)
     const bytes = heldBytes === 0 ? chunk : Buffer.concat([...held, chunk])
     held = []
     heldBytes = 0
-    const messages: EventStreamMessage[] = []
     let start = 0
     wanted = PRELUDE_BYTES
     while (bytes.length - start >= PRELUDE_BYTES) {
       wanted = messageLength(bytes, start)
       if (bytes.length - start < wanted) break
-      messages.push(readMessage(bytes.subarray(start, start + wanted)))
+      onMessage(readMessage(bytes.subarray(start, start + wanted)))
       start += wanted
       wanted = PRELUDE_BYTES
     }
     if (start < bytes.length) hold(bytes.subarray(start))
-    return messages
   }
 
   function hold(bytes: Uint8Array): void {
     // A copy: whoever pushes may use its memory again (`slice` of a Buffer would be a view).
+    // A copy: whoever pushes may use its memory again (and `slice` of a Buffer would be a view).
     held.push(new Uint8Array(bytes))
     heldBytes += bytes.length
   }
 
   return {
-    push(chunk) {
+    push(chunk, onMessage) {
       if (broken) throw broken
       try {
-        return take(chunk)
+        take(chunk, onMessage)
       } catch (error) {
         broken = error as EventStreamError
         throw error
