@@ -42,7 +42,10 @@ export function createEventStreamReader(): EventStreamReader {
   let broken: EventStreamError | null = null
 
   function take(chunk: Uint8Array, onMessage: (message: EventStreamMessage) => void): void {
-    if (heldBytes + chunk.length < wanted) return hold(chunk)
+    if (heldBytes + chunk.length < wanted) {
+      hold(chunk)
+      return
+    }
     const bytes = heldBytes === 0 ? chunk : Buffer.concat([...held, chunk])
     held = []
     heldBytes = 0

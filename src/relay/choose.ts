@@ -4,6 +4,7 @@
  */
 import type { Choice, ChooseInput } from '../core/account-pool.ts'
 import type { Account } from '../core/entities.ts'
+import { mayReach } from '../core/key.ts'
 import { sessionKey } from '../core/session.ts'
 import { providerFor } from '../providers/table.ts'
 import { type Directory, platformPool } from '../state/directory.ts'
@@ -20,10 +21,11 @@ export interface ChooseDeps {
 
 export function choose(deps: ChooseDeps, exchange: Exchange, tried: ReadonlySet<string>): Choice | null {
   const input = toInput(deps, exchange, tried)
-  const boundId = exchange.policy.key.boundAccounts[exchange.call.protocol.platform]
+  const boundId = boundAccountId(exchange)
   const session = boundId === undefined ? sessionChoice(deps, exchange, input) : null
-  const choice =
+  const found =
     boundId === undefined ? (session ?? deps.directory.pool.choose(input)) : chooseThis(deps.directory, input, boundId)
+  const choice = found && { ...found, upstreamModel: upstreamName(found.entry.account, found.upstreamModel) }
   explain(deps, exchange, input, choice, session !== null)
   if (!choice || !deps.directory.pool.acquire(choice.entry)) return null
   exchange.entry = choice.entry
@@ -51,7 +53,6 @@ function toInput(deps: ChooseDeps, exchange: Exchange, excluded: ReadonlySet<str
   const { operation, protocol } = exchange.call
   const model = exchange.inspected?.model ?? ''
   const nowMs = deps.nowMs()
-  const providerOf = (account: Account) => providerFor(account.platform, account.type)
   return {
     poolId: exchange.group?.id ?? platformPool(protocol.platform),
     model,
@@ -59,13 +60,32 @@ function toInput(deps: ChooseDeps, exchange: Exchange, excluded: ReadonlySet<str
     excluded,
     offers: (account) => {
       const provider = providerOf(account)
+      if (!mayReach(exchange.policy.key, account.platform)) return false
       return provider?.speaks.includes(protocol.id) === true && !provider.lacks.includes(operation.id)
     },
     blockedFor: (entry) => {
-      const family = providerOf(entry.account)?.familyOf(entry.mapper.map(model) ?? model) ?? model
+      const family = familyOf(entry.account, entry.mapper.map(model) ?? model)
       return deps.health.blocks(entry, family, nowMs)
     },
   }
+}
+
+/** KEY-5. Without a group, an account bound at any platform that can serve the protocol. */
+function boundAccountId({ policy, group, call }: Exchange): string | undefined {
+  const bound = policy.key.boundAccounts
+  if (group) return bound[group.platform]
+  return call.protocol.platforms.map((platform) => bound[platform]).find((id) => id !== undefined)
+}
+
+const providerOf = (account: Account) => providerFor(account.platform, account.type)
+
+/** What the vendor's wire calls a model that the account (its mapping) calls so. */
+function upstreamName(account: Account, model: string): string {
+  return providerOf(account)?.envelope?.modelId(account, model) ?? model
+}
+
+function familyOf(account: Account, model: string): string {
+  return providerOf(account)?.familyOf(upstreamName(account, model)) ?? model
 }
 
 function sessionChoice(deps: ChooseDeps, exchange: Exchange, input: ChooseInput): Choice | null {

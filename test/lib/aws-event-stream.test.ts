@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { createEventStreamReader, EventStreamError, type EventStreamReader, MAX_MESSAGE_BYTES } from '../../src/lib/aws-event-stream.ts'
+import {
+  createEventStreamReader,
+  EventStreamError,
+  type EventStreamReader,
+  MAX_MESSAGE_BYTES,
+} from '../../src/lib/aws-event-stream.ts'
 import { closed, framed, message } from '../support/event-stream.ts'
 
 interface Read {
