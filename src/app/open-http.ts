@@ -6,7 +6,7 @@ import { createCallerCheck } from '../http/admin/authenticate.ts'
 import { adminCalls } from '../http/admin/calls.ts'
 import { createClientAddress } from '../http/client-address.ts'
 import type { HealthCheck } from '../http/health.ts'
-import { relayRoutes } from '../http/relay-routes.ts'
+import { relayRoutes, unknownEndpoint } from '../http/relay-routes.ts'
 import { createHttpApp, listen } from '../http/server.ts'
 import type { Log } from '../lib/log.ts'
 import type { Stack } from '../lib/stack.ts'
@@ -29,6 +29,7 @@ export async function openHttp({ config, admin, relay, log, stack }: HttpInput) 
   const clientAddress = createClientAddress(config.trustedProxies)
   const checks: HealthCheck[] = [
     { name: 'accepting', check: () => (open ? 'ok' : 'down') },
+    { name: 'counters', check: () => (['memory', 'shared'].includes(relay.countersMode()) ? 'ok' : 'degraded') },
     { name: 'database', check: () => (relay.isDatabaseAway() ? 'degraded' : 'ok') },
   ]
   const adminPart = {
@@ -40,7 +41,7 @@ export async function openHttp({ config, admin, relay, log, stack }: HttpInput) 
     },
   }
   const routes = relayRoutes({ relay: relay.relay, models: relay.models, clientAddress })
-  const common = { log, version: VERSION, checks }
+  const common = { log, version: VERSION, checks, unknownEndpoint }
   const ownPort = config.adminPort !== null
   const app = createHttpApp({ ...common, relayRoutes: routes, ...(ownPort ? {} : { admin: adminPart }) })
   const maxRequestBytes = Math.max(config.maxBodyBytes * ABOVE_OURS, 128 * 1024 * 1024)

@@ -22,6 +22,7 @@ export function toRelaySettings(config: Config): RelaySettings {
     maxRetryAfterMs: config.maxRetryAfterSeconds * SECOND,
     maxAttempts: config.maxAttempts,
     recordClientIp: config.recordClientIp,
+    unpricedModels: config.unpricedModels,
     defaultRateMultiplier: Math.round(config.defaultRateMultiplier * 1_000_000),
   }
 }

@@ -16,6 +16,7 @@ export interface RelaySettings {
   maxRetryAfterMs: number
   maxAttempts: number
   recordClientIp: boolean
+  unpricedModels: 'allow' | 'deny'
   /** Millionths; where no group says otherwise (BIL-6). */
   defaultRateMultiplier: number
 }
