@@ -15,6 +15,7 @@ import { systemClock } from '../lib/clock.ts'
 import { hashApiKey } from '../lib/hash-api-key.ts'
 import type { Log } from '../lib/log.ts'
 import type { Stack } from '../lib/stack.ts'
+import { createWaitQueue, scheduleTimeout } from '../lib/wait-queue.ts'
 import { createWatchdog } from '../lib/watchdog.ts'
 import { providerFor } from '../providers/table.ts'
 import { createFetchUpstream } from '../relay/fetch-upstream.ts'
@@ -86,6 +87,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
   )
   const upstream = createFetchUpstream()
   const credentials = createCredentials()
+  const queue = createWaitQueue({ most: config.queueSize, schedule: scheduleTimeout })
   let closed = false
   const deps: RelayDeps = {
     nowMs,
@@ -93,6 +95,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     directory,
     health,
     sticky: createSticky({ nowMs }),
+    queue,
     upstream,
     credentials,
     watchdog,
@@ -101,8 +104,10 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     findSubscription: directory.findSubscription,
     prices: (account) => prices.bookFor(account?.id ?? null),
     releaseSlot(exchange) {
-      if (exchange.entry) directory.pool.release(exchange.entry)
+      if (!exchange.entry) return
+      directory.pool.release(exchange.entry)
       exchange.entry = null
+      queue.offer()
     },
     accept(receipt, exchange) {
       deps.live.delete(exchange)
