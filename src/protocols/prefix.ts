@@ -8,7 +8,7 @@
 import { jsonKind, readString, type Span } from '../lib/json-read.ts'
 import { createJsonScanner } from '../lib/json-scan.ts'
 
-/** A first user message further back than this is not looked for: use `messages[<32]` and `messages[<32].role`. */
+/** Chat, Responses and Anthropic say `content`, a string or parts; Gemini says `parts`. */
 const scanMessage = createJsonScanner({
   content: 'content',
   contentText: 'content[<16].text',
@@ -16,7 +16,7 @@ const scanMessage = createJsonScanner({
 })
 
 export interface Opening {
-  /** The first messages, in order. */
+  /** The first messages, in order; 32 are plenty to find the first of the user's among. */
   messages: readonly Span[]
   /** Their roles, as far as they have one. */
   roles: readonly Span[]
