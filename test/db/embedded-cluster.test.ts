@@ -68,11 +68,12 @@ test('a directory is within reach only if every one above it is (OPS-3)', () => 
   const above = directory()
   const below = join(above, 'below')
   mkdirSync(below)
+  const stranger = { uid: ownUid + 1, gid: 1 }
   chmodSync(root, 0o755)
   chmodSync(above, 0o711)
-  expect(canReach(below, NOBODY)).toBe(true)
+  expect(canReach(below, stranger)).toBe(true)
   chmodSync(above, 0o744)
-  expect(canReach(below, NOBODY)).toBe(false)
+  expect(canReach(below, stranger)).toBe(false)
   expect(canReach(below, { uid: ownUid, gid: 1 })).toBe(true)
 })
 
