@@ -21,8 +21,8 @@ export interface HttpInput {
   stack: Stack
 }
 
-/** Bun answers beyond this with a bare 413 of its own: above ours, which speaks the client's dialect (REL-16). */
-const ABOVE_OURS = 2
+/** Bun's own limit would answer with a bare 413. Every route that reads a body bounds it itself, and tells so in its dialect (REL-16). */
+const NO_LIMIT_OF_BUN = Number.MAX_SAFE_INTEGER
 
 export async function openHttp({ config, admin, relay, log, stack }: HttpInput) {
   let open = true
@@ -44,7 +44,7 @@ export async function openHttp({ config, admin, relay, log, stack }: HttpInput) 
   const common = { log, version: VERSION, checks, unknownEndpoint }
   const ownPort = config.adminPort !== null
   const app = createHttpApp({ ...common, relayRoutes: routes, ...(ownPort ? {} : { admin: adminPart }) })
-  const maxRequestBytes = Math.max(config.maxBodyBytes * ABOVE_OURS, 128 * 1024 * 1024)
+  const maxRequestBytes = NO_LIMIT_OF_BUN
   const main = listen(app, { host: config.host, port: config.port, maxRequestBytes })
   if (config.adminPort !== null) {
     const adminApp = createHttpApp({ ...common, admin: adminPart })

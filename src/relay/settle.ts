@@ -22,7 +22,7 @@ export interface Outcome {
   errorMessage: string | null
   /** What the response said about itself; null when nothing came. */
   reading: Reading | null
-  /** Body bytes of the response that went by. */
+  /** Body bytes of the response that went by, without what came before any content. */
   relayedBytes: number
 }
 
