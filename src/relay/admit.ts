@@ -5,7 +5,7 @@
  */
 import { type Denial, deny, isDenial } from '../core/denial.ts'
 import { estimateHold, estimateTokens } from '../core/estimate.ts'
-import { type PriceBook, resolvePrice } from '../core/price-index.ts'
+import { type PriceBook, type ResolvedPrice, resolvePrice } from '../core/price-index.ts'
 import { choosePayer } from '../core/quota.ts'
 import type { Subscription } from '../core/subscription.ts'
 import { totalTokens } from '../core/usage.ts'
@@ -31,14 +31,16 @@ export function admit(deps: AdmitDeps, exchange: Exchange): Denial | null | Prom
   const subscription = user && group ? deps.findSubscription(user.id, group.id) : null
   const payer = choosePayer({ runMode: deps.settings.runMode, key, user, group, subscription, nowMs })
   exchange.payer = payer
-  const estimated = estimate(deps, exchange)
-  if (isDenial(estimated)) return estimated
+  const price = priceOf(deps, exchange)
+  if (price === null && deps.settings.unpricedModels === 'deny' && exchange.call.operation.metered) {
+    return deny('model_unpriced', `There is no price for the model: ${(exchange.inspected?.model ?? '').slice(0, 200)}`)
+  }
   const taken = deps.limiter.admit({
     requestId: exchange.id,
     key,
     payer,
     subscriptionLimits: payer.kind === 'subscription' ? group : null,
-    estimate: estimated,
+    estimate: () => estimate(deps, exchange, price),
   })
   return taken instanceof Promise ? taken.then((answer) => keep(exchange, answer)) : keep(exchange, taken)
 }
@@ -49,18 +51,23 @@ function keep(exchange: Exchange, taken: Admission | Denial): Denial | null {
   return null
 }
 
+function priceOf(deps: AdmitDeps, exchange: Exchange): ResolvedPrice | null {
+  const model = exchange.inspected?.model ?? ''
+  const { platform } = exchange.call.protocol
+  return resolvePrice(deps.prices(null), { model, platform, atMs: exchange.createdAtMs })
+}
+
 /** Input from the body's size, output from the client's cap or a default, at the price of the model as asked for (BIL-7). */
-function estimate(deps: AdmitDeps, exchange: Exchange): Spend | Denial {
+function estimate(deps: AdmitDeps, exchange: Exchange, price: ResolvedPrice | null): Spend {
   const { protocol, operation } = exchange.call
-  const { metered, generates } = operation
-  const { model = '', maxOutputTokens = null } = exchange.inspected ?? {}
-  if (!metered) return { tokens: 0, costNano: 0n, chargeNano: 0n }
-  const price = resolvePrice(deps.prices(null), { model, platform: protocol.platform, atMs: exchange.createdAtMs })
-  if (price === null && deps.settings.unpricedModels === 'deny') {
-    return deny('model_unpriced', `There is no price for the model: ${model.slice(0, 200)}`)
-  }
-  const bodyBytes = exchange.body.length
-  const usage = estimateTokens({ protocol: protocol.id, bodyBytes, maxOutputTokens, generates, price })
+  if (!operation.metered) return { tokens: 0, costNano: 0n, chargeNano: 0n }
+  const usage = estimateTokens({
+    protocol: protocol.id,
+    bodyBytes: exchange.body.length,
+    maxOutputTokens: exchange.inspected?.maxOutputTokens ?? null,
+    generates: operation.generates,
+    price,
+  })
   const multiplier = exchange.group?.rateMultiplier ?? deps.settings.defaultRateMultiplier
   return {
     tokens: totalTokens(usage),
