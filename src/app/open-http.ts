@@ -6,7 +6,7 @@ import { createCallerCheck } from '../http/admin/authenticate.ts'
 import { adminCalls } from '../http/admin/calls.ts'
 import { createClientAddress } from '../http/client-address.ts'
 import type { HealthCheck } from '../http/health.ts'
-import { relayRoutes } from '../http/relay-routes.ts'
+import { relayRoutes, unknownEndpoint } from '../http/relay-routes.ts'
 import { createHttpApp, listen } from '../http/server.ts'
 import type { Log } from '../lib/log.ts'
 import type { Stack } from '../lib/stack.ts'
@@ -42,7 +42,12 @@ export async function openHttp({ config, admin, relay, log, stack }: HttpInput) 
   const routes = relayRoutes({ relay: relay.relay, models: relay.models, clientAddress })
   const common = { log, version: VERSION, checks }
   const ownPort = config.adminPort !== null
-  const app = createHttpApp({ ...common, relayRoutes: routes, ...(ownPort ? {} : { admin: adminPart }) })
+  const app = createHttpApp({
+    ...common,
+    relayRoutes: routes,
+    unknownEndpoint,
+    ...(ownPort ? {} : { admin: adminPart }),
+  })
   const maxRequestBytes = NO_LIMIT_OF_BUN
   const main = listen(app, { host: config.host, port: config.port, maxRequestBytes })
   if (config.adminPort !== null) {
