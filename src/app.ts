@@ -5,6 +5,7 @@
  * If it fails: what was started is stopped, and the error says in one line what to do.
  */
 import { createAdmin } from './admin/admin.ts'
+import type { AdminToken } from './admin/secrets.ts'
 import { openData } from './app/open-data.ts'
 import { openHttp } from './app/open-http.ts'
 import { type OpenedRelay, openRelay } from './app/open-relay.ts'
@@ -18,6 +19,8 @@ import { createStack } from './lib/stack.ts'
 
 export interface App {
   port: number
+  /** The root admin token, if it was made at this very start: the one moment to show it (OPS-3). */
+  newAdminToken: AdminToken | null
   /** Stops accepting, lets running streams finish up to the grace period, writes everything, ends (OPS-2). */
   stop(): Promise<void>
   /** The same without waiting for streams. */
@@ -54,7 +57,7 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
       outbound: { allowPrivate: config.allowPrivateUpstreams },
       clock: systemClock,
       onChange: hear,
-      rootToken: data.adminToken,
+      rootToken: data.adminToken.value,
       configured: runtimeSettingsOf(config),
     })
     await stack.use(
@@ -66,6 +69,7 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
     log.info('ready', { port: http.port, host: config.host })
     return {
       port: http.port,
+      newAdminToken: data.adminToken.made ? data.adminToken : null,
       ...stopper(config, relay, http, stack, log),
     }
   } catch (error) {
@@ -74,7 +78,7 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
   }
 }
 
-const DIRECTORY_KINDS = ['user', 'group', 'key', 'account', 'proxy'] as const
+const DIRECTORY_KINDS = ['user', 'group', 'key', 'account', 'proxy', 'subscription'] as const
 type DirectoryKind = (typeof DIRECTORY_KINDS)[number]
 
 function isDirectoryKind(kind: string): kind is DirectoryKind {
@@ -85,6 +89,19 @@ async function reload(relay: OpenedRelay, kind: DirectoryKind, id: string): Prom
   await relay.directory.reload(kind, id)
   const entry = kind === 'account' ? relay.directory.pool.get(id) : undefined
   if (entry) relay.health.accountStored(id, entry.account.status)
+  await tellCounters(relay, kind, id)
+}
+
+/** Limits and money may have been changed: the counters read them again at the next admission. */
+async function tellCounters(relay: OpenedRelay, kind: DirectoryKind, id: string): Promise<void> {
+  const { directory, news } = relay
+  const policy = kind === 'key' ? directory.findKey(id) : null
+  if (policy) await news.keyChanged(policy.key)
+  else if (kind === 'user') await news.userChanged(id)
+  else if (kind === 'subscription') {
+    const subscription = directory.findSubscriptionById(id)
+    if (subscription) await news.subscriptionChanged(subscription)
+  }
 }
 
 async function resetAccount(relay: OpenedRelay, id: string): Promise<void> {

@@ -2,7 +2,7 @@
  * Opens what turnpike stands on: the secrets, the database (embedded or given), its migrations, the default groups, this month's partitions.
  * If it fails: throws one clear line; what was opened is closed by the stack.
  */
-import { openAdminToken, openEncryptionKey } from '../admin/secrets.ts'
+import { type AdminToken, openAdminToken, openEncryptionKey } from '../admin/secrets.ts'
 import type { Config } from '../config.ts'
 import { insertDefaultGroups } from '../db/bootstrap.ts'
 import { createDatabase, type Database, type Target } from '../db/client.ts'
@@ -16,14 +16,13 @@ import type { Stack } from '../lib/stack.ts'
 export interface Data {
   database: Database
   /** The root administrator's. */
-  adminToken: string
+  adminToken: AdminToken
   box: Secretbox
   /** Under which keys and tokens are hashed (KEY-1). */
   pepper: Uint8Array
 }
 
 export async function openData(config: Config, log: Log, stack: Stack): Promise<Data> {
-  // `serve` has shown the token and put it into the configuration; this is for whoever starts the app without it.
   const adminToken = openAdminToken(config)
   const encryptionKey = openEncryptionKey(config)
   for (const warning of [...adminToken.warnings, ...encryptionKey.warnings]) log.warn(warning)
@@ -39,7 +38,7 @@ export async function openData(config: Config, log: Log, stack: Stack): Promise<
   await ensurePartitions(database.sql, Date.now())
   return {
     database,
-    adminToken: adminToken.value,
+    adminToken,
     box: createSecretbox(encryptionKey.value),
     pepper: deriveSecret(encryptionKey.value, 'api key pepper v1'),
   }

@@ -29,6 +29,7 @@ export async function openHttp({ config, admin, relay, log, stack }: HttpInput) 
   const clientAddress = createClientAddress(config.trustedProxies)
   const checks: HealthCheck[] = [
     { name: 'accepting', check: () => (open ? 'ok' : 'down') },
+    { name: 'counters', check: () => (['memory', 'shared'].includes(relay.countersMode()) ? 'ok' : 'degraded') },
     { name: 'database', check: () => (relay.isDatabaseAway() ? 'degraded' : 'ok') },
   ]
   const adminPart = {
@@ -40,7 +41,7 @@ export async function openHttp({ config, admin, relay, log, stack }: HttpInput) 
     },
   }
   const routes = relayRoutes({ relay: relay.relay, models: relay.models, clientAddress })
-  const common = { log, version: VERSION, checks }
+  const common = { log, version: VERSION, checks, unknownEndpoint }
   const ownPort = config.adminPort !== null
   const app = createHttpApp({
     ...common,

@@ -7,7 +7,6 @@ import { startApp } from '../app.ts'
 import { describeSettings } from '../config.ts'
 import { CONFIG_OPTION, type Command } from './command.ts'
 import { configOf } from './read-config.ts'
-import { showAdminToken } from './show-admin-token.ts'
 
 export const serve: Command = {
   name: 'serve',
@@ -23,8 +22,11 @@ export const serve: Command = {
     ...describeSettings(),
   ],
   run: async (input) => {
-    const config = await configOf(input, ['port', 'host', 'workers'])
-    const app = await startApp(showAdminToken(config, input.terminal))
+    const app = await startApp(await configOf(input, ['port', 'host', 'workers']))
+    const { newAdminToken } = app
+    if (newAdminToken) {
+      input.terminal.out(`admin token (shown this once, kept in ${newAdminToken.path}): ${newAdminToken.value}`)
+    }
     return await untilStopped(app)
   },
 }

@@ -88,7 +88,7 @@ function fromWireRates(wire: WireRates): Rates {
   return rates
 }
 
-function toWireRates(rates: Rates): WireRates {
+export function toWireRates(rates: Rates): WireRates {
   const wire: WireRates = {}
   for (const name of RATE_NAMES) {
     const rate = rates[name]

@@ -2,8 +2,8 @@
  * The admin API's documentation: `/swagger/json` (OpenAPI) and `/swagger`, the UI served by this binary (OPS-12).
  *
  * The plugin makes the specification out of routes; its own page would load scripts from a CDN, so it lives in an app of its own
- * that no request ever reaches, made when somebody first asks: 38 descriptions would cost 10 ms of every start. UI files are embedded; `validatorUrl: null` and the strict policy see to it that a browser
- * asks no other host for anything.
+ * that no request ever reaches, made when somebody first asks: describing 38 calls would cost every start 10 ms.
+ * UI files are embedded; `validatorUrl: null` and the strict policy see to it that a browser asks no other host for anything.
  */
 import { Elysia } from 'elysia'
 import stylePath from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' }
@@ -91,10 +91,18 @@ async function buildSpecification(calls: readonly Call[], version: string): Prom
 function share(value: unknown, schemas: Record<string, unknown>): unknown {
   if (Array.isArray(value)) return value.map((item) => share(item, schemas))
   if (typeof value !== 'object' || value === null) return value
+  const words = wordsOf(value)
+  if (words) return { ...value, anyOf: undefined, type: 'string', enum: words }
   const shared = Object.fromEntries(Object.entries(value).map(([name, item]) => [name, share(item, schemas)]))
   if (typeof shared.title !== 'string' || shared.type !== 'object') return shared
   schemas[shared.title] ??= shared
   return { $ref: `#/components/schemas/${shared.title}` }
+}
+
+/** A union of words, as TypeBox writes it, is an enum to the UI: it then shows a choice instead of a text box. */
+function wordsOf({ anyOf }: { anyOf?: unknown }): unknown[] | null {
+  if (!Array.isArray(anyOf) || !anyOf.every((member) => typeof member?.const === 'string')) return null
+  return anyOf.map((member) => member.const)
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

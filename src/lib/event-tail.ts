@@ -96,7 +96,7 @@ function push(state: State, chunk: Uint8Array): void {
   const nextOpen = state.framed ? lastEventEnd(chunk, length, ending) : -1
   if (end > WINDOW_BYTES && state.head === null)
     state.head = gather(state, chunk, { start: 0, size: state.options.headBytes })
-  if (state.large !== null || end - state.open > WINDOW_BYTES) followLarge(state, chunk)
+  if (state.large !== null || end - state.open > WINDOW_BYTES) followLarge(state, chunk, nextOpen >= 0)
   write(state.ring, chunk, total)
   state.total = end
   if (nextOpen >= 0) state.open = total + nextOpen
@@ -105,7 +105,7 @@ function push(state: State, chunk: Uint8Array): void {
 }
 
 /** Finds the large event of the stream as it is with this chunk, not yet written, at its end; makes room for it. */
-function followLarge(state: State, chunk: Uint8Array): void {
+function followLarge(state: State, chunk: Uint8Array, endsSome: boolean): void {
   const { total, open, large } = state
   const end = total + chunk.length
   const edge = end - WINDOW_BYTES
@@ -114,9 +114,9 @@ function followLarge(state: State, chunk: Uint8Array): void {
     if (large !== null && edge >= large.end) state.large = null
   } else {
     const within = Math.max(0, edge - total)
-    const boundary = state.framed ? lastEventEnd(chunk, within, state.ending) : -1
+    const boundary = endsSome ? lastEventEnd(chunk, within, state.ending) : -1
     const start = boundary >= 0 ? total + boundary : open
-    const next = state.framed ? firstEventEnd(chunk, within, state.ending) : -1
+    const next = endsSome ? firstEventEnd(chunk, within, state.ending) : -1
     const until = next >= 0 ? total + next : Number.POSITIVE_INFINITY
     if (start >= edge || Math.min(until, end) - start <= WINDOW_BYTES) state.large = null
     else if (large?.start === start) large.end = until

@@ -5,13 +5,13 @@
  * does not allow there; that position is `bytes.length` when the token is merely cut off. Nothing is decoded: bytes
  * from 0x80 up are taken as they are, as a lenient text decoder would (https://www.rfc-editor.org/rfc/rfc8259).
  */
-export const TAB = 0x09
+const TAB = 0x09
 export const LINE_FEED = 0x0a
 export const CARRIAGE_RETURN = 0x0d
-export const SPACE = 0x20
+const SPACE = 0x20
 export const QUOTE = 0x22
 export const COMMA = 0x2c
-export const MINUS = 0x2d
+const MINUS = 0x2d
 export const COLON = 0x3a
 export const OPEN_BRACKET = 0x5b
 export const BACKSLASH = 0x5c

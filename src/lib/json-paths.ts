@@ -61,8 +61,8 @@ export function nodeOfKey<Name extends string>(
     if (bytes[start + key.bytes.length] === QUOTE && startsWith(bytes, start, key.bytes)) return key.node
   }
   let end = start
-  while (bytes[end] !== QUOTE && bytes[end] !== BACKSLASH) end++
-  if (bytes[end] === QUOTE) return null
+  while (end < bytes.length && bytes[end] !== QUOTE && bytes[end] !== BACKSLASH) end++
+  if (bytes[end] !== BACKSLASH) return null
   const text = readStringAt(bytes, start - 1)
   return keys.find((key) => key.text === text)?.node ?? null
 }

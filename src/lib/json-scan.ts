@@ -42,7 +42,7 @@ export interface JsonScan<Name extends string> {
   root: Span
   /** Spans of the values that JSON.parse would keep, in document order. */
   found: Record<Name, Span[]>
-  /** Spans of wanted values that a later duplicate of their key, or of a key above them, replaced. */
+  /** Spans, in no order, of wanted values that a later duplicate of their key, or of a key above them, replaced. */
   superseded: Partial<Record<Name, Span[]>>
 }
 
@@ -97,7 +97,7 @@ function scanDocument(bytes: Uint8Array, root: PathNode, scan: JsonScan<string>)
   if (pos < bytes.length || walk.depth >= 0) scan.fault ??= scan.at < bytes.length ? 'syntax' : 'cut-off'
 }
 
-// The three below answer the position of the next value, or of what follows the document when `depth` has become -1,
+// The four below answer the position of the next value, or of what follows the document when `depth` has become -1,
 // or `~position` of a fault.
 
 function enterContainer(walk: Walk, start: number, span: Span | null): number {

@@ -133,8 +133,9 @@ function endOfString(text: string, start: number): number {
 
 /** Index of the opening quote of the string that ends at `end`, or -1 when it is before the text's start. */
 function startOfString(text: string, end: number): number {
-  for (let at = text.lastIndexOf('"', end - 1); at >= 0 && end > 0; at = at > 0 ? text.lastIndexOf('"', at - 1) : -1) {
-    if (backslashesBefore(text, at) % 2 === 0) return at
+  for (let at = end - 1; at >= 0; at--) {
+    at = text.lastIndexOf('"', at)
+    if (at < 0 || backslashesBefore(text, at) % 2 === 0) return at
   }
   return -1
 }

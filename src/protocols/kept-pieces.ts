@@ -64,8 +64,8 @@ function joinedPiece(opening: string, ending: string): Piece {
 }
 
 /**
- * A JSON body, without parsing it where a glance at both ends suffices (REL-17). `enough` says whether it did.
- * Undefined: the body is no whole JSON.
+ * A JSON body, without parsing it where a glance at both ends suffices (REL-17); `enough` says whether it did. A body no longer
+ * than the two glances is parsed at once. Undefined: the body is no whole JSON.
  */
 export function bodyValue(kept: Kept, enough: (value: unknown) => boolean): unknown {
   const { tail, aligned } = kept

@@ -70,7 +70,7 @@ export function createModelRewriter({ framing, paths, from, to }: ModelRewriterO
         copied = target.end
       }
       const end = heldStart(bytes)
-      held = end === bytes.length ? NO_BYTES : bytes.slice(end)
+      held = end === bytes.length ? NO_BYTES : bytes.subarray(end)
       if (pieces === null) return end === bytes.length ? bytes : bytes.subarray(0, end)
       pieces.push(bytes.subarray(copied, end))
       return Buffer.concat(pieces)

@@ -30,15 +30,14 @@ export function createNameMatcher(name: string): NameMatcher {
       if (beginning.length > longest) return false
       // `stream` leaves out an unfinished character, the pattern an unfinished escape.
       const text = new TextDecoder().decode(beginning, { stream: true })
-      const [finished] = /^"(?:[^\\]|\\[^u]|\\u[0-9a-fA-F]{4})*/.exec(text) ?? ['"']
+      const [finished] = /^"(?:[^\\]|\\[^u]|\\u[0-9a-fA-F]{4})*/.exec(text)!
       return name.startsWith(JSON.parse(`${finished}"`) as string)
     },
   }
 }
 
-/** Of the short escapes only that of the slash is optional; any character may be written as a `\u` one. */
+/** Any character may be written as a `\u` escape; of the short escapes only that of the slash is optional. */
 function marksOf(name: string): string[] {
   const spelled = JSON.stringify(name)
-  if (spelled.includes('\\')) return ['\\']
   return name.includes('/') ? [spelled, '\\u', '\\/'] : [spelled, '\\u']
 }

@@ -3,8 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { COMMANDS, runCli } from '../../src/cli/cli.ts'
-import { showAdminToken } from '../../src/cli/show-admin-token.ts'
-import { ConfigSchema, readConfig, variableOf } from '../../src/config.ts'
+import { ConfigSchema, variableOf } from '../../src/config.ts'
 import { type EmbeddedDatabase, startEmbedded } from '../../src/db/embedded.ts'
 import { silentLog } from '../../src/lib/log.ts'
 import { VERSION } from '../../src/version.ts'
@@ -79,29 +78,6 @@ describe('the command line', () => {
     const { text } = await run(['serve', '--help'])
     for (const name of Object.keys(ConfigSchema.properties)) expect(text).toContain(`  ${variableOf(name)} `)
     expect(text).toContain('[600 s]')
-  })
-})
-
-describe('the first start', () => {
-  test('shows the admin token once; the next start uses the same and shows nothing (OPS-3)', async () => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'turnpike-token-'))
-    const config = await readConfig({ environment: { DATA_DIR: dataDir } })
-    if ('problems' in config) throw new Error(config.problems.join())
-    const out: string[] = []
-    const terminal = {
-      out: (line: string) => out.push(line),
-      error: () => {},
-      environment: {},
-      readInput: async () => '',
-    }
-    const first = showAdminToken(config, terminal)
-    expect(out[0]).toBe(`admin token: ${first.adminToken}`)
-    expect(out[1]).toContain(join(dataDir, 'admin-token'))
-    const next = showAdminToken(config, terminal)
-    expect([next.adminToken, out.length]).toEqual([first.adminToken, 2])
-    const given = showAdminToken({ ...config, adminToken: 'given by the environment' }, terminal)
-    expect([given.adminToken, out.length]).toEqual(['given by the environment', 2])
-    rmSync(dataDir, { recursive: true })
   })
 })
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { isDatabaseAway } from '../../src/db/database-away.ts'
+import { isDatabaseAway } from '../../src/db/away.ts'
 import { insertReceipts } from '../../src/db/receipts.ts'
 import { newId } from '../../src/lib/ids.ts'
 import { type AdminApp, adminApp } from '../support/admin-app.ts'

@@ -131,6 +131,19 @@ describe('redaction', () => {
     expect(redactText('authorization: Bearer abcdef123456')).toBe('authorization: Bearer [redacted]')
   })
 
+  test('an error keeps its stack, code and causes, and loses secrets and query parameters (OPS-8)', () => {
+    const cause = Object.assign(new Error('duplicate key value (email)=(ada@example.com)'), { code: '23505' })
+    const error = new Error('Failed query: insert into users values ($1)\nparams: Ada,hunter2', { cause })
+    const clean = redact(error) as { message: string; stack: string[]; cause: { code: string } }
+    expect(clean.message).toBe('Failed query: insert into users values ($1)')
+    expect(clean.stack[0]).toContain('log.test.ts')
+    expect(clean.cause.code).toBe('23505')
+    expect(JSON.stringify(clean)).not.toMatch(/hunter2|ada@/)
+    const circle = new Error('round')
+    circle.cause = circle
+    expect(JSON.stringify(redact(circle)).length).toBeLessThan(20_000)
+  })
+
   test('ordinary sentences stay as they are', () => {
     for (const text of [
       'request 0190a0c0-0000-7000-8000-000000000000 took 12 ms',

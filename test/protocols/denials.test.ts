@@ -146,7 +146,7 @@ describe('the end of a broken stream', () => {
   test('of a chat stream is an error chunk without `[DONE]`, of a Messages stream `event: error` (REL-13)', () => {
     expect(eventOf('openai-chat')).toMatch(/^data: \{"error":\{.*\}\}\n\n$/)
     expect(eventOf('anthropic')).toMatch(/^event: error\ndata: \{"type":"error",.*\}\n\n$/)
-    expect(eventOf('gemini')).toMatch(/^data: \{"error":\{.*\}\}\r\n\r\n$/)
+    expect(eventOf('gemini')).toMatch(/^data: (\{"error":\{.*\}\})\r\n\r\n\1$/)
   })
 
   test('of a Responses stream is response.failed with the id of the stream (REL-13)', () => {

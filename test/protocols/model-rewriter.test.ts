@@ -56,6 +56,8 @@ const faulty = fc
       '{"x" "y","model":N}',
       '{"a":"\\x","model":N}',
       '{"a":"\\u00g0","model":N}',
+      '{"a":"\\u000g","model":N}',
+      '{"a":{"b":1,},"model":N}',
       '}{"model":N}',
       '{"a":1],"model":N}',
       '{,"model":N}',
@@ -184,6 +186,13 @@ describe('by example', () => {
     }
   })
 
+  test('a name of characters that must be escaped is found in each of its spellings (REL-10)', () => {
+    for (const spelled of ['"a\\"b\\\\\\n"', '"a\\u0022b\\u005c\\u000A"', '"\\u0061\\"b\\\\\\n"']) {
+      const under = createModelRewriter({ framing: 'sse', paths: PATHS, from: 'a"b\\\n', to: 'plain' })
+      expect(decode(feed(under, encode(`data: {"model":${spelled}}\n\n`), [1]))).toBe('data: {"model":"plain"}\n\n')
+    }
+  })
+
   test('an array stream is renamed in each element, an error in its place too (REL-10)', () => {
     expect(rename('[{"modelVersion":"up/strëam"},\r\n{"modelVersion":"up/strëam"}]', 'json-array')).toBe(
       '[{"modelVersion":"cli\\"ent"},\r\n{"modelVersion":"cli\\"ent"}]',
@@ -220,7 +229,8 @@ describe('what is held back', () => {
     ])
   })
   test('a value is let go as soon as it cannot become the name (REL-10)', () => {
-    expect(pushed('json', '{"model":"up/st', 'o', 'ut"}')).toEqual(['{"model":', '"up/sto', 'ut"}'])
+    expect(pushed('json', '{"model":"up/st', 'o', 'u', 't"}')).toEqual(['{"model":', '"up/sto', 'u', 't"}'])
+    expect(pushed('json', '{"model":"p/st', 'rëam"}')).toEqual(['{"model":"p/st', 'rëam"}'])
     expect(pushed('json', '{"model":"up/strëam', '2', '"}')).toEqual(['{"model":', '"up/strëam2', '"}'])
     expect(pushed('json', '{"model":"\\u0075', 'q', '"}')).toEqual(['{"model":', '"\\u0075q', '"}'])
     expect(pushed('json', `{"model":"${'up'.repeat(1000)}`, '"}')[0]).toHaveLength(2010)

@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'bun:test'
 import { type TSchema, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { RATE_NAMES } from '../../src/core/price.ts'
+import { toWirePrice } from '../../src/core/price-wire.ts'
 import { AccountCreate, AccountPatch, AccountView } from '../../src/schema/account-views.ts'
 import { AdminTokenCreate, AdminTokenView } from '../../src/schema/admin-tokens.ts'
 import { ApiKeyCreate, ApiKeyPatch, ApiKeyView } from '../../src/schema/api-key-views.ts'
 import { AuditView } from '../../src/schema/audit-log.ts'
 import { GroupCreate, GroupPatch, GroupView } from '../../src/schema/groups.ts'
 import { BalanceChange, LedgerEntryView } from '../../src/schema/ledger-entries.ts'
-import { PricePut, PriceView } from '../../src/schema/prices.ts'
+import { PricePut, PriceRates, PriceView } from '../../src/schema/prices.ts'
 import { ProxyCreate, ProxyPatch, ProxyView } from '../../src/schema/proxies.ts'
 import { SubscriptionCreate, SubscriptionPatch, SubscriptionView } from '../../src/schema/subscriptions.ts'
 import { RequestView, UsageRecordView } from '../../src/schema/usage-record-views.ts'
@@ -135,6 +137,22 @@ describe('what the API shows and takes', () => {
 
   test('a body that names a field with a value that makes no sense is a fault naming it (contract)', () => {
     expect(UserCreate.read({ email: 'a@b.c', balance_usd: 0.00000000001 })).toMatchObject({ field: 'balance_usd' })
+  })
+
+  test('every price that core can compute with can be written on the wire, and is taken (BIL-2)', () => {
+    const rates = Object.fromEntries(RATE_NAMES.map((name) => [name, 1_000_000_000]))
+    const everything = {
+      rates: rates as never,
+      perRequestNano: 1,
+      perWebSearchNano: 1,
+      serviceTiers: { flex: rates, priority: rates, batch: rates },
+    }
+    const wire = toWirePrice({
+      ...everything,
+      contextTiers: [{ aboveTokens: 200_000, rates, serviceTiers: { batch: rates } }],
+    })
+    expect([...Value.Errors(PriceRates, wire)]).toEqual([])
+    expect(Value.Check(PriceRates, { ...wire, colour_usd: 1 })).toBe(false)
   })
 
   test('there is one TypeBox: schemas made here are those that the web framework checks', async () => {

@@ -6,6 +6,8 @@ import { SOCKET_DIRECTORY_VARIABLE, startTestServer } from './postgres-server.ts
 import { startTestRedis } from './redis-server.ts'
 
 const INSTALL_LIMIT_MS = 60_000
+/** Of a test or hook, on a machine that does other things too. Only this option holds for hooks of all files. */
+const TIMEOUT = ['--timeout', '60000']
 
 const variables: Record<string, string> = {}
 const steps: (() => Promise<void>)[] = []
@@ -26,7 +28,7 @@ if (!process.env.REDIS_URL) {
   }
 }
 
-const tests = Bun.spawn([process.execPath, 'test', ...process.argv.slice(2)], {
+const tests = Bun.spawn([process.execPath, 'test', ...TIMEOUT, ...process.argv.slice(2)], {
   stdio: ['inherit', 'inherit', 'inherit'],
   env: { ...process.env, ...variables },
 })

@@ -32,10 +32,15 @@ export function geminiErrorBody(denial: Denial): { status: number; body: string 
   return { status: DENIALS[denial.code].status, body: errorObject(denial) }
 }
 
-/** An event with an error object, or the last element of the array that is open. Never a comment: Gemini CLI breaks on those. */
+/**
+ * An event with an error object, then the same object bare, as Google itself ends a broken stream (quirk 20): @google/genai 3 and the AI SDK
+ * throw on the event; @google/genai 1.30 (Gemini CLI) takes the event for an empty chunk and the cut text for a success, but throws on the bare
+ * object. In an array: its last element. Never a comment: Gemini CLI breaks on those.
+ */
 export function geminiErrorEvent(denial: Denial, _requestId: string, cut: StreamCut): string {
   if (cut.framing === 'json') return ''
-  return cut.framing === 'sse' ? `data: ${errorObject(denial)}\r\n\r\n` : `${errorObject(denial)}]`
+  const error = errorObject(denial)
+  return cut.framing === 'sse' ? `data: ${error}\r\n\r\n${error}` : `${error}]`
 }
 
 function errorObject(denial: Denial): string {

@@ -31,7 +31,6 @@ function readStream(pieces: readonly Piece[]): Reading {
   const reading: Reading = { ...NOTHING_READ }
   let done = false
   let closing = false
-  let usage: unknown = null
   for (const piece of pieces) {
     if (piece.kind === 'done') done = true
     const chunk = asObject(piece.json)
@@ -40,16 +39,15 @@ function readStream(pieces: readonly Piece[]): Reading {
     if (error !== null && reading.finishReason === null) reading.error = error
     if (!chunk || piece.kind === 'error-field') continue
     describe(chunk, reading)
-    const found = usageIn(chunk)
-    if (found === null) continue
-    usage = found
+    const report = fromOpenaiUsage(usageIn(chunk))
+    if (report === null) continue
+    reading.usage = report.usage
     closing = asArray(chunk.choices).length === 0
   }
   const finished = done || reading.finishReason !== null
   reading.final = reading.error !== null ? 'error' : finished ? 'completed' : 'truncated'
-  reading.usage = fromOpenaiUsage(usage)?.usage ?? null
-  if (reading.usage !== null)
-    reading.usageCertainty = reading.final !== 'truncated' || closing ? 'final' : 'provisional'
+  const closed = closing || reading.final !== 'truncated'
+  if (reading.usage !== null) reading.usageCertainty = closed ? 'final' : 'provisional'
   return reading
 }
 

@@ -10,12 +10,12 @@ import { createJsonScanner } from '../../lib/json-scan.ts'
 const scanChunk = createJsonScanner({ choices: 'choices', choice: 'choices[0]', usage: 'usage' })
 
 export function isUsageEvent(event: Uint8Array): boolean {
-  return judge(event, true) === 'yes'
+  return judge(event, true)
 }
 
 /** For an event whose end has not come. */
 export function mayBeUsageEvent(beginning: Uint8Array): boolean {
-  return judge(beginning, false) !== 'no'
+  return judge(beginning, false)
 }
 
 /** The comment lines of an event, which are no part of what it says. */
@@ -29,24 +29,21 @@ export function commentsOf(event: Uint8Array): Uint8Array {
   return Buffer.concat(comments)
 }
 
-type Verdict = 'yes' | 'no' | 'open'
-
-function judge(event: Uint8Array, ended: boolean): Verdict {
+/** Is it the usage chunk, or, while its end has not come, can it be? */
+function judge(event: Uint8Array, ended: boolean): boolean {
   const data = readData(event, ended)
-  if (data === null) return 'no'
+  if (data === null) return false
   const scan = scanChunk(data)
   const first = data[scan.root.start]
-  if (first !== undefined && first !== OPEN_BRACE) return 'no'
+  if (first !== undefined && first !== OPEN_BRACE) return false
   const { found, superseded } = scan
   const choices = [...found.choices, ...(superseded.choices ?? [])]
   const usages = [...found.usage, ...(superseded.usage ?? [])]
-  if (found.choice.length > 0 || superseded.choice !== undefined) return 'no'
-  if (choices.some(({ start }) => data[start] !== OPEN_BRACKET)) return 'no'
-  if (usages.some(({ start }) => data[start] !== OPEN_BRACE)) return 'no'
-  if (scan.fault === 'cut-off' && !ended) return 'open'
-  if (scan.fault !== null || choices.length === 0 || usages.length === 0) return 'no'
-  // Another data line could still follow.
-  return ended ? 'yes' : 'open'
+  if (found.choice.length > 0 || superseded.choice !== undefined) return false
+  if (choices.some(({ start }) => data[start] !== OPEN_BRACKET)) return false
+  if (usages.some(({ start }) => data[start] !== OPEN_BRACE)) return false
+  if (scan.fault === 'cut-off') return !ended
+  return scan.fault === null && choices.length > 0 && usages.length > 0
 }
 
 const FEED = Uint8Array.of(LINE_FEED)

@@ -59,7 +59,7 @@ export function createUsageChunkFilter(): Rewriter {
         }
         pos = end
       }
-      held = pos === bytes.length ? NO_BYTES : bytes.slice(pos)
+      held = pos === bytes.length ? NO_BYTES : bytes.subarray(pos)
       if (pieces === null) return pos === bytes.length ? bytes : bytes.subarray(0, pos)
       pieces.push(bytes.subarray(copied, pos))
       return Buffer.concat(pieces)
@@ -103,8 +103,8 @@ function createEventEndFinder() {
         const end = bytes.indexOf(LINE_FEED, start)
         const last = end < 0 ? bytes.length : end
         const length = last - start
-        if (length > 0)
-          line = line === 'nothing' && length === 1 && bytes[start] === CARRIAGE_RETURN ? 'return' : 'text'
+        const isReturn = length === 1 && bytes[start] === CARRIAGE_RETURN
+        if (length > 0) line = isReturn && line === 'nothing' ? 'return' : 'text'
         if (end < 0) return -1
         if (line !== 'text') return end + 1
         line = 'nothing'

@@ -105,12 +105,17 @@ local function commit()
   for from = 1, #fields, 1000 do
     redis.call('HSET', KEYS[1], unpack(fields, from, math.min(from + 999, #fields)))
   end
-  if doubts > 0 then redis.call('HINCRBY', KEYS[1], '#epoch', doubts) end
+  if doubts > 0 then
+    redis.call('HSETNX', KEYS[1], '#epoch', digits(now * 1000))
+    redis.call('HINCRBY', KEYS[1], '#epoch', doubts)
+  end
   if #fields > 0 or doubts > 0 then keep(KEYS[1]) end
 end
 
+-- Counts doubts, from a number that these counters can't have had before they were lost.
 local function epoch()
-  return tonumber(redis.call('HGET', KEYS[1], '#epoch') or 0) + doubts
+  if redis.call('HSETNX', KEYS[1], '#epoch', digits(now * 1000)) == 1 then keep(KEYS[1]) end
+  return digits(redis.call('HGET', KEYS[1], '#epoch') + doubts)
 end
 
 local function doubt(counter)

@@ -55,6 +55,12 @@ describe('meter of chat streams', () => {
     expect(reading.usage).toMatchObject({ input: 10, output: 20 })
   })
 
+  test('quirk 13: an empty usage object after the bill does not undo it (REL-8)', () => {
+    expect(readEveryWay(chat, sse(chunk({}, 'stop', { usage }), closing({ usage: {} }), DONE)).usage).toMatchObject({
+      output: 20,
+    })
+  })
+
   test('quirk 13: `x_groq.usage` counts where no other is, a choice’s usage too (REL-8)', () => {
     expect(readEveryWay(chat, sse(chunk({}, 'stop', { x_groq: { id: 'r', usage } }), DONE)).usage).toMatchObject({
       output: 20,
