@@ -43,7 +43,12 @@ export async function openHttp({ config, admin, relay, log, stack }: HttpInput) 
   const routes = relayRoutes({ relay: relay.relay, models: relay.models, clientAddress })
   const common = { log, version: VERSION, checks, unknownEndpoint }
   const ownPort = config.adminPort !== null
-  const app = createHttpApp({ ...common, relayRoutes: routes, ...(ownPort ? {} : { admin: adminPart }) })
+  const app = createHttpApp({
+    ...common,
+    relayRoutes: routes,
+    unknownEndpoint,
+    ...(ownPort ? {} : { admin: adminPart }),
+  })
   const maxRequestBytes = NO_LIMIT_OF_BUN
   const main = listen(app, { host: config.host, port: config.port, maxRequestBytes })
   if (config.adminPort !== null) {
