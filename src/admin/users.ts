@@ -1,6 +1,7 @@
 /** Users, their balance and its ledger, as an operator works with them (BIL-10, BIL-11). */
 import type { Static } from '@sinclair/typebox'
 import { type Fault, invalid, isFault } from '../core/fault.ts'
+import { NANO_PER_USD } from '../core/money.ts'
 import type { Db } from '../db/client.ts'
 import { type BalanceMovement, changeBalance, listLedgerEntriesByPayer } from '../db/ledger.ts'
 import type { PageQuery } from '../db/page.ts'
@@ -73,9 +74,14 @@ export function createUsersAdmin(deps: AdminDeps) {
   }
 }
 
+/** What `balance_usd` can show, and a JSON number still tells apart to the micro-dollar. */
+const MOST_NANO = 1_000_000_000n * NANO_PER_USD
+
 /** Null: no such user. A deleted one's row is still there, but its balance rests. */
-async function moveBalance(db: Db, movement: Omit<BalanceMovement, 'payer'>): Promise<UserRecord | null> {
+async function moveBalance(db: Db, movement: Omit<BalanceMovement, 'payer'>): Promise<UserRecord | Fault | null> {
   if ((await findUserById(db, movement.payerId)) === null) return null
   await changeBalance(db, { payer: 'user', ...movement })
-  return findUserById(db, movement.payerId)
+  const user = await findUserById(db, movement.payerId)
+  const isTooMuch = user !== null && (user.balanceNano > MOST_NANO || user.balanceNano < -MOST_NANO)
+  return isTooMuch ? invalid('amount_usd', 'the balance would be beyond 1,000,000,000 USD') : user
 }

@@ -10,18 +10,10 @@
  */
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import postgres from 'postgres'
 import type { FileLock } from '../lib/file-lock.ts'
 import { clusterMark, isServerOf, readPostmasterFile } from './embedded-cluster.ts'
 import { OWN_DIRECTORY } from './embedded-files.ts'
 import type { ServerIdentity } from './embedded-identity.ts'
-
-/** Options for postgres.js: a host that is a directory means the socket in it. */
-export interface SocketTarget {
-  host: string
-  username: string
-  database: string
-}
 
 export interface PostmasterWanted {
   cluster: string
@@ -77,10 +69,11 @@ export async function startPostmaster(wanted: PostmasterWanted): Promise<number>
   ])
   const command = [join(programs, 'bin/postgres'), '-D', OWN_DIRECTORY, ...settings, '-c', clusterMark(cluster)]
   const log = openSync(logFile, 'a', 0o600)
+  const stdio: [number, number, number] = [lock.fd, log, log]
   const child = Bun.spawn(command, {
     cwd: cluster,
     env: { LC_ALL: 'C', TZ: 'UTC' },
-    stdio: [lock.fd, log, log],
+    stdio,
     detached: true,
     ...identity,
   })
@@ -91,19 +84,6 @@ export async function startPostmaster(wanted: PostmasterWanted): Promise<number>
   throw new Error(
     `The embedded Postgres did not start: ${lastWords(logFile)} (more in ${logFile}); or set DATABASE_URL`,
   )
-}
-
-/** Does a query get an answer? Costs one connection, about 5 ms. */
-export async function answers(target: SocketTarget): Promise<boolean> {
-  const sql = postgres({ ...target, max: 1, connect_timeout: 5, fetch_types: false, onnotice: () => {} })
-  try {
-    await sql`select 1`
-    return true
-  } catch {
-    return false
-  } finally {
-    await sql.end({ timeout: 1 }).catch(() => {})
-  }
 }
 
 export interface Ending {

@@ -91,10 +91,18 @@ async function buildSpecification(calls: readonly Call[], version: string): Prom
 function share(value: unknown, schemas: Record<string, unknown>): unknown {
   if (Array.isArray(value)) return value.map((item) => share(item, schemas))
   if (typeof value !== 'object' || value === null) return value
+  const words = wordsOf(value)
+  if (words) return { ...value, anyOf: undefined, type: 'string', enum: words }
   const shared = Object.fromEntries(Object.entries(value).map(([name, item]) => [name, share(item, schemas)]))
   if (typeof shared.title !== 'string' || shared.type !== 'object') return shared
   schemas[shared.title] ??= shared
   return { $ref: `#/components/schemas/${shared.title}` }
+}
+
+/** A union of words, as TypeBox writes it, is an enum to the UI: it then shows a choice instead of a text box. */
+function wordsOf({ anyOf }: { anyOf?: unknown }): unknown[] | null {
+  if (!Array.isArray(anyOf) || !anyOf.every((member) => typeof member?.const === 'string')) return null
+  return anyOf.map((member) => member.const)
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

@@ -60,7 +60,7 @@ export type AdmissionOutcome =
   | { kind: 'admitted'; takes: readonly Take[] }
   | { kind: 'refused'; refusal: Refusal }
   /** Counters to read from the database, requests to look for there, and the epoch to seed with. */
-  | { kind: 'unknown'; counters: readonly string[]; requestIds: readonly string[]; epoch: number }
+  | { kind: 'unknown'; counters: readonly string[]; requestIds: readonly string[]; epoch: string }
   /** No counters to ask (OPS-5, `redis_down` = `refuse`). */
   | { kind: 'unavailable' }
 
@@ -82,7 +82,8 @@ export interface OpenRecord {
 
 export interface SeedStep {
   owner: string
-  epoch: number
+  /** As `unknown` said it. */
+  epoch: string
   seeds: readonly Seed[]
   /** Of the ids that `unknown` named: those that the read totals contain. */
   recordedIds: readonly string[]

@@ -44,7 +44,7 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
   function ownerAt(id: string, now: number): MemoryOwner {
     let owner = owners.get(id)
     if (!owner) {
-      owner = newMemoryOwner()
+      owner = newMemoryOwner(now)
       owners.set(id, owner)
     }
     owner.touchedMs = now
@@ -79,7 +79,7 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
     if (before || isDone(step.requestId, now)) return { kind: 'admitted', takes: [] }
     const counters = unknownCounters(owner, step)
     if (counters.length > 0) {
-      return { kind: 'unknown', counters, requestIds: settledIds(owner), epoch: owner.epoch }
+      return { kind: 'unknown', counters, requestIds: settledIds(owner), epoch: String(owner.epoch) }
     }
     const refusal = firstRefusal(owner, step, now)
     if (refusal) return { kind: 'refused', refusal }
@@ -127,7 +127,7 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
   function seed({ owner: ownerId, epoch, seeds, recordedIds }: SeedStep): boolean {
     const now = nowMs()
     const owner = ownerAt(ownerId, now)
-    if (owner.epoch !== epoch) return false
+    if (String(owner.epoch) !== epoch) return false
     const seeding = new Set(seeds.map((item) => item.counter))
     for (const requestId of recordedIds) forgetSettled(owner, requestId, { now, seeding })
     for (const item of seeds) {

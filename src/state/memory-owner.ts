@@ -16,15 +16,16 @@ export interface MemoryOwner {
   records: Map<string, RequestRecord>
   /** Not later than the first open record's due time. */
   nextDueMs: number
+  /** Counts doubts, from a number that no earlier life of this owner can have had. */
   epoch: number
   /** When it was used last; until when its short-lived counters matter. */
   touchedMs: number
   keepUntilMs: number
 }
 
-export function newMemoryOwner(): MemoryOwner {
+export function newMemoryOwner(nowMs: number): MemoryOwner {
   const maps = { buckets: new Map(), rates: new Map(), records: new Map() }
-  return { ...maps, nextDueMs: Number.POSITIVE_INFINITY, epoch: 0, touchedMs: 0, keepUntilMs: 0 }
+  return { ...maps, nextDueMs: Number.POSITIVE_INFINITY, epoch: nowMs * 1000, touchedMs: 0, keepUntilMs: 0 }
 }
 
 /** Something about a durable counter changed that a reading under way may have missed; it is not to be trusted until read again. */

@@ -103,7 +103,7 @@ function settlementArguments(step: SettlementStep): string[] {
 }
 
 function seedArguments({ epoch, seeds, recordedIds }: SeedStep): string[] {
-  const args = [String(epoch), String(seeds.length)]
+  const args = [epoch, String(seeds.length)]
   for (const { counter, span, startMs, used, most } of seeds) {
     args.push(counter, spanText(span), String(startMs), String(used), most === null ? '' : String(most))
   }
@@ -121,7 +121,7 @@ type Reply =
   | ['admitted', ...number[]]
   | ['repeated', string]
   | ['refused', which: number, waitMs: number, isHeld: number]
-  | ['unknown', epoch: number, counters: string[], requestIds: string[]]
+  | ['unknown', epoch: string, counters: string[], requestIds: string[]]
 
 function toOutcome(step: AdmissionStep, answer: unknown): AdmissionOutcome {
   const reply = answer as Reply

@@ -46,7 +46,9 @@ test('a damaged archive is an error, and leaves no half of a server or a cluster
     mkdirSync(into)
     const bad = filesFromArchives(name === 'programs' ? damaged : packed.programs, damaged)
     const unpacking =
-      name === 'programs' ? bad.unpackPrograms(into) : bad.createCluster({ into, programs: '', identity: null })
+      name === 'programs'
+        ? bad.unpackPrograms(into)
+        : bad.createCluster({ into, programs: Promise.resolve(''), identity: null })
     await expect(unpacking).rejects.toThrow()
     expect(readdirSync(into)).toEqual([])
   }

@@ -45,9 +45,15 @@ test('programs are put beside the data once, and found there by the next start (
   expect(readdirSync(home)).toEqual(['programs-v1'])
 })
 
-test('programs that are ready where they are, are used there (OPS-3)', async () => {
+test('programs that run where they are, are used there (OPS-3)', async () => {
   const files = { ...script('exit 0'), inPlace: directory() }
+  await files.unpackPrograms(files.inPlace)
   expect(await install(files, directory())).toBe(files.inPlace)
+})
+
+test('programs that do not run where they are, are put beside the data (OPS-3)', async () => {
+  const [files, home] = [{ ...script('exit 0'), inPlace: directory() }, directory()]
+  expect(await install(files, home)).toBe(join(home, 'programs-v1'))
 })
 
 test.skipIf(ownUid !== 0)(
@@ -69,6 +75,18 @@ test('a program that can not run here is reported in one line that says set DATA
     `The embedded Postgres can't run here: ${missing}; set DATABASE_URL to use a Postgres server`,
   )
   expect([readdirSync(home), readdirSync(cache)]).toEqual([[], []])
+})
+
+test('a program that the system refuses to run is reported by its cause (OPS-3)', async () => {
+  const unfit = (mode: number, firstLine: string): ServerFiles => ({
+    ...script(''),
+    async unpackPrograms(into) {
+      mkdirSync(join(into, 'bin'))
+      writeFileSync(join(into, 'bin/postgres'), `${firstLine}\n`, { mode })
+    },
+  })
+  await expect(install(unfit(0o600, '#!/bin/sh'), directory())).rejects.toThrow(/mounted noexec.*DATABASE_URL/)
+  await expect(install(unfit(0o700, '#!/no/such/loader'), directory())).rejects.toThrow(/no glibc.*DATABASE_URL/)
 })
 
 test('a place for programs that others could write to is refused (OPS-3)', async () => {

@@ -77,6 +77,14 @@ describe('/admin/users', () => {
     expect((await api.ask('GET', `/admin/users/${user.id}/ledger`)).json.data).toEqual([])
   })
 
+  test('a balance beyond what the answer can show is refused and stays as it was (BIL-11)', async () => {
+    const user = await create('rich@example.com', { balance_usd: 1_000_000_000 })
+    const one = await api.ask('POST', `/admin/users/${user.id}/balance`, { amount_usd: 1 })
+    expect(one).toMatchObject({ status: 422, json: { error: { field: 'amount_usd' } } })
+    expect((await api.ask('GET', `/admin/users/${user.id}`)).json.balance_usd).toBe(1_000_000_000)
+    expect((await api.ask('GET', `/admin/users/${user.id}/ledger`)).json.data).toHaveLength(1)
+  })
+
   test('deleted is gone, with its keys; the address is free again (KEY-12)', async () => {
     const user = await create('gone@example.com')
     const key = (await api.ask('POST', '/admin/keys', { name: 'k', user_id: user.id })).json

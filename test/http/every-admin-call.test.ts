@@ -111,4 +111,18 @@ describe('every admin call', () => {
     const { json } = await api.ask('GET', '/admin/audit')
     expect(json.data.map(({ action }: { action: string }) => action)).toEqual(['admin_token.create'])
   })
+
+  test('accepts the very body that Swagger shows as its example (OPS-12)', async () => {
+    for (const create of api.calls.filter(({ status }) => status === 201)) {
+      const made = await ask(create, '')
+      expect([named(create), made.status, made.json.error]).toEqual([named(create), 201, undefined])
+      const path = `${create.path.replace('/import', '')}/:id`
+      for (const call of api.calls.filter((other) => other.path.startsWith(path) && other.method !== 'DELETE')) {
+        const answer = await ask(call, made.json.id)
+        expect([named(call), answer.status, answer.json.error]).toEqual([named(call), 200, undefined])
+      }
+    }
+    const settings = api.calls.find(({ path, method }) => path === '/admin/settings' && method === 'PATCH')
+    expect((await ask(settings!, '')).status).toBe(200)
+  })
 })

@@ -84,14 +84,14 @@ interface Run {
   clock: ReturnType<typeof make.manualClock>
   admitted: string[]
   takes: Map<string, readonly Take[]>
-  unknown: Unknown
+  /** Answers `unknown`, the last at the end. */
+  unknown: Unknown[]
   limits: Map<string, Limit>
 }
 
 function startRun(build: (nowMs: () => number) => Counters): Run {
   const clock = make.manualClock()
-  const unknown: Unknown = { kind: 'unknown', counters: [], requestIds: [], epoch: 0 }
-  return { counters: build(clock.nowMs), clock, admitted: [], takes: new Map(), unknown, limits: new Map() }
+  return { counters: build(clock.nowMs), clock, admitted: [], takes: new Map(), unknown: [], limits: new Map() }
 }
 
 async function play(run: Run, owner: string, item: Step): Promise<unknown> {
@@ -99,7 +99,7 @@ async function play(run: Run, owner: string, item: Step): Promise<unknown> {
   if (item.kind === 'admit') return playAdmission(run, owner, item)
   if (item.kind === 'advance') return clock.advance(item.ms)
   if (item.kind === 'forget') return counters.forget(owner, [item.counter])
-  if (item.kind === 'seed') return playReading(run, owner, { ...item, epochs: item.isOld ? 1 : 0 })
+  if (item.kind === 'seed') return playReading(run, owner, { ...item, age: item.isOld ? 1 : 0 })
   const requestId = run.admitted.at(-1 - item.request) ?? 'never admitted'
   const takes = run.takes.get(requestId) ?? []
   switch (item.kind) {
@@ -127,11 +127,13 @@ async function playAdmission(run: Run, owner: string, item: Extract<Step, { kind
   const admission = { owner, requestId, limits, amounts, acceptsStale: item.isStale }
   let outcome = await run.counters.admit(admission)
   if (outcome.kind === 'unknown') {
-    run.unknown = { ...outcome, requestIds: outcome.requestIds.toSorted() }
-    if (item.isRead === 0) return run.unknown
-    const wasSeeded = await playReading(run, owner, { ...item, epochs: 0 })
+    const { kind, counters } = outcome
+    const requestIds = outcome.requestIds.toSorted()
+    run.unknown.push({ ...outcome, requestIds })
+    if (item.isRead === 0) return { kind, counters, requestIds }
+    const wasSeeded = await playReading(run, owner, { ...item, age: 0 })
     outcome = await run.counters.admit(admission)
-    if (outcome.kind === 'unknown') return { wasSeeded, outcome }
+    if (outcome.kind === 'unknown') return { wasSeeded, counters: outcome.counters }
   }
   if (outcome.kind === 'admitted' && again === undefined) {
     run.admitted.push(requestId)
@@ -140,8 +142,10 @@ async function playAdmission(run: Run, owner: string, item: Extract<Step, { kind
   return outcome
 }
 
-function playReading(run: Run, owner: string, item: Reading & { epochs: number }) {
-  const { unknown, clock } = run
+function playReading(run: Run, owner: string, item: Reading & { age: number }) {
+  const unknown = run.unknown.at(-1 - item.age)
+  if (!unknown) return 'nothing to read'
+  const { clock } = run
   const seeds = unknown.counters.map((counter) => {
     const span = run.limits.get(counter)?.span ?? { kind: 'total' }
     const starts = {
@@ -153,7 +157,7 @@ function playReading(run: Run, owner: string, item: Reading & { epochs: number }
     return { counter, span, startMs: starts[span.kind], used: item.used, most: counter === 'funds' ? item.most : null }
   })
   const recordedIds = unknown.requestIds.filter((_, bit) => item.recorded & (1 << bit))
-  return run.counters.seed({ owner, epoch: unknown.epoch - item.epochs, seeds, recordedIds })
+  return run.counters.seed({ owner, epoch: unknown.epoch, seeds, recordedIds })
 }
 
 let runs = 0

@@ -27,7 +27,7 @@ export async function embeddedPlace(): Promise<EmbeddedPlace> {
   mkdirSync(template, { mode: 0o700 })
   const packaged = filesFromPackage()
   const identity = serverIdentity(template, process.geteuid?.() ?? 0)
-  await createCluster({ into: template, programs: packaged.inPlace ?? '', identity })
+  await createCluster({ into: template, programs: Promise.resolve(packaged.inPlace ?? ''), identity })
 
   const files: ServerFiles = {
     ...packaged,

@@ -32,9 +32,11 @@ export function groupCalls(groups: GroupsAdmin): Call[] {
     create: {
       about: 'A group belongs to one platform; `exclusive` lets only the listed users in (ACC-12).',
       body: GroupCreate.schema,
+      example: { name: 'gold', platform: 'openai', rate_multiplier: 1.5, daily_limit_usd: 20 },
       run: groups.create,
     },
     patchBody: GroupPatch.schema,
+    patchExample: { rate_multiplier: 1.2, daily_limit_usd: null },
     patch: groups.patch,
     remove: groups.remove,
   })

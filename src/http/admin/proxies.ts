@@ -28,6 +28,7 @@ export function proxyCalls(proxies: ProxiesAdmin): Call[] {
       run: proxies.create,
     },
     patchBody: ProxyPatch.schema,
+    patchExample: { status: 'disabled' },
     patch: proxies.patch,
     remove: proxies.remove,
   })

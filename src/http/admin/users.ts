@@ -40,6 +40,7 @@ export function userCalls(users: UsersAdmin): Call[] {
       run: users.create,
     },
     patchBody: UserPatch.schema,
+    patchExample: { username: 'ada', quota_usd: 100 },
     patch: users.patch,
     remove: users.remove,
   })

@@ -51,7 +51,7 @@ local function forget_settled(id, seeding)
 end
 
 local function seed_all()
-  if tonumber(argument()) ~= epoch() then return 0 end
+  if argument() ~= epoch() then return 0 end
   local seeds, seeding = parse_seeds()
   while at < #ARGV do forget_settled(argument(), seeding) end
   local _, uses = settled_records()

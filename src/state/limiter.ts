@@ -1,0 +1,176 @@
+/**
+ * May this request go ahead, as far as counting can tell? One admission is one step over all limits of its key and the hold on its payer's
+ * money (KEY-7, BIL-7); one settlement puts what it really used in the place of what was taken (BIL-8).
+ *
+ * Knows which counters a key and a payer have (core/key-limits) and in what words they refuse (core/limit-denial); how and where things are
+ * counted is the business of ./counters. A request of a key without limits whose payer has none is not counted at all.
+ *
+ * If it fails: when totals can't be read, durable counters go on as they were last known; a request that needs one which was never known is
+ * refused (`limits_unavailable`). `settle` and `cancel` never reject.
+ */
+import { dayBoundaries, weekBoundaries } from '../core/calendar.ts'
+import type { Denial } from '../core/denial.ts'
+import type { ApiKey } from '../core/entities.ts'
+import { type CalendarBoundaries, keyLimits, ownerOf, payerLimits, toCount } from '../core/key-limits.ts'
+import { type Amounts, CANCELLED, type Limit, MOST_COUNT, type Take } from '../core/limit.ts'
+import { denyLimit, denyUncounted } from '../core/limit-denial.ts'
+import type { Nano } from '../core/money.ts'
+import type { Payer } from '../core/quota.ts'
+import type { SubscriptionLimits } from '../core/subscription.ts'
+import { createSingleFlight } from '../lib/single-flight.ts'
+import type { AdmissionOutcome, AdmissionStep, Counters, Later } from './counters.ts'
+import { type KeyUsage, readKeyUsage } from './key-usage.ts'
+import { type TotalsLoader, toSeeds, toTotalsQuery } from './totals.ts'
+
+/** What a request is expected to use, or used. */
+export interface Spend {
+  tokens: number
+  /** At list price: what cost limits and subscriptions count. */
+  costNano: Nano
+  /** What the payer pays. */
+  chargeNano: Nano
+}
+
+export interface AdmissionRequest {
+  requestId: string
+  key: ApiKey
+  payer: Payer
+  /** Of the group, when a subscription pays. */
+  subscriptionLimits: SubscriptionLimits | null
+  /** Asked for only when something is counted. */
+  estimate(): Spend
+}
+
+/** What a request holds. It is given back once, by whichever is called first; later calls do nothing (BIL-8). */
+export interface Admission {
+  settle(actual: Spend): Promise<void>
+  /** Nothing was sent: as if it had never been. */
+  cancel(): Promise<void>
+}
+
+export interface Limiter {
+  /** At once when the counters are in this process. */
+  admit(request: AdmissionRequest): Later<Admission | Denial>
+  /** The key's counts, as far as they are known here (KEY-6, KEY-13). */
+  usageOf(key: ApiKey): Promise<KeyUsage>
+}
+
+export interface LimiterDeps {
+  counters: Counters
+  loadTotals: TotalsLoader
+  nowMs(): number
+  timeZone: string
+  onLoadFailure(error: unknown): void
+}
+
+/** Readings that are overtaken by a settlement are made again; in the end no request under way is left to overtake them. */
+const MOST_READINGS = 10
+const UNCOUNTED: Admission = { settle: () => Promise.resolve(), cancel: () => Promise.resolve() }
+
+export function createLimiter(deps: LimiterDeps): Limiter {
+  const { counters } = deps
+  const calendarNow = createCalendar(deps)
+  const limitsByKey = new WeakMap<ApiKey, { calendar: CalendarBoundaries; limits: Limit[] }>()
+  const readings = createSingleFlight<boolean>()
+
+  /** A key is replaced whole when it is edited: its list is made once a day. */
+  function limitsOfKey(key: ApiKey): Limit[] {
+    const calendar = calendarNow()
+    const before = limitsByKey.get(key)
+    if (before?.calendar === calendar) return before.limits
+    const limits = keyLimits(key, calendar)
+    limitsByKey.set(key, { calendar, limits })
+    return limits
+  }
+
+  function admit(request: AdmissionRequest): Later<Admission | Denial> {
+    const { key, requestId } = request
+    // Money first: nobody waits for a window only to hear that the money is gone.
+    const limits = [...payerLimits(request.payer, request.subscriptionLimits), ...limitsOfKey(key)]
+    if (limits.length === 0) return UNCOUNTED
+    const amounts = toAmounts(request.estimate(), 1)
+    const step: AdmissionStep = { owner: ownerOf(key), requestId, limits, amounts, acceptsStale: false }
+    const outcome = counters.admit(step)
+    return outcome instanceof Promise
+      ? outcome.then((answer) => conclude(request, step, answer))
+      : conclude(request, step, outcome)
+  }
+
+  function conclude(request: AdmissionRequest, step: AdmissionStep, outcome: AdmissionOutcome) {
+    if (outcome.kind === 'unknown') return readAndRetry(request, step, outcome)
+    if (outcome.kind === 'refused') return denyLimit(outcome.refusal)
+    return outcome.kind === 'unavailable' ? denyUncounted() : toAdmission(step, outcome.takes)
+  }
+
+  async function readAndRetry(
+    request: AdmissionRequest,
+    step: AdmissionStep,
+    first: Extract<AdmissionOutcome, { kind: 'unknown' }>,
+  ): Promise<Admission | Denial> {
+    let outcome: AdmissionOutcome = first
+    for (let reading = 0; reading < MOST_READINGS && outcome.kind === 'unknown'; reading++) {
+      const { counters: unknown, requestIds, epoch } = outcome
+      const wasRead = await readings.run(`${step.owner} ${unknown.join(' ')}`, () =>
+        read(request, { step, unknown, requestIds, epoch }),
+      )
+      outcome = await counters.admit(wasRead ? step : { ...step, acceptsStale: true })
+      if (!wasRead) break
+    }
+    return outcome.kind === 'unknown' ? denyUncounted() : conclude(request, step, outcome)
+  }
+
+  interface Reading {
+    step: AdmissionStep
+    unknown: readonly string[]
+    requestIds: readonly string[]
+    epoch: string
+  }
+
+  /** False: the database can't be asked. Whether the counters took the answer shows when they are asked again. */
+  async function read(request: AdmissionRequest, { step, unknown, requestIds, epoch }: Reading): Promise<boolean> {
+    const of = { key: request.key, payer: request.payer, calendar: calendarNow(), requestIds }
+    const limits = step.limits.filter((limit) => unknown.includes(limit.counter))
+    try {
+      const totals = await deps.loadTotals(toTotalsQuery(of, limits))
+      const { recordedIds } = totals
+      await counters.seed({ owner: step.owner, epoch, seeds: toSeeds(of, limits, totals), recordedIds })
+      return true
+    } catch (error) {
+      deps.onLoadFailure(error)
+      return false
+    }
+  }
+
+  function toAdmission({ owner, requestId }: AdmissionStep, takes: readonly Take[]): Admission {
+    let isOver = false
+    const end = async (actual: Amounts): Promise<void> => {
+      if (isOver) return
+      isOver = true
+      await counters.settle({ owner, requestId, actual, takes, isLate: false })
+    }
+    return { settle: (actual) => end(toAmounts(actual, 0)), cancel: () => end(CANCELLED) }
+  }
+
+  return { admit, usageOf: async (key) => readKeyUsage(counters, key, calendarNow()) }
+}
+
+function toAmounts({ tokens, costNano, chargeNano }: Spend, slots: number): Amounts {
+  return {
+    slots,
+    requests: 1,
+    tokens: Math.min(MOST_COUNT, Math.max(0, tokens)),
+    cost: Math.max(0, toCount(costNano)),
+    charge: Math.max(0, toCount(chargeNano)),
+  }
+}
+
+/** Today's and this week's boundaries: worked out once a day, about 20 µs. */
+function createCalendar({ nowMs, timeZone }: Pick<LimiterDeps, 'nowMs' | 'timeZone'>): () => CalendarBoundaries {
+  const make = (now: number) => ({ day: dayBoundaries(now, timeZone), week: weekBoundaries(now, timeZone) })
+  let calendar: CalendarBoundaries | null = null
+  return () => {
+    const now = nowMs()
+    if (!calendar || now < calendar.day[1] || now >= calendar.day[2]) calendar = make(now)
+    return calendar
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * The counters of this instance: in its memory, or shared through Redis when there is one (OPS-3, OPS-4). What the rest of the house gets is
+ * the same either way.
+ *
+ * If it fails: nothing here rejects; with Redis away the counters open all the same, in the mode that was chosen for that (OPS-5).
+ */
+import type { Counters } from './counters.ts'
+import { createMemoryCounters } from './memory-counters.ts'
+import { createRedisClient } from './redis-client.ts'
+import { createRedisCounters } from './redis-counters.ts'
+import { createSharedCounters, type SharedMode } from './shared-counters.ts'
+
+export interface OpenCounters {
+  counters: Counters
+  /** For health and metrics (OPS-5). `memory`: there is no Redis to be away. */
+  readonly mode: SharedMode | 'memory'
+  stop(): void
+}
+
+export interface OpenCountersOptions {
+  /** Null: this process is alone. */
+  redisUrl: string | null
+  redisDown: 'local' | 'refuse'
+  nowMs(): number
+  onModeChange(mode: SharedMode, error: unknown): void
+  /** Errors of the connection itself: many and alike while Redis is away. */
+  onConnectionError(error: Error): void
+}
+
+export function openCounters(options: OpenCountersOptions): OpenCounters {
+  const { nowMs, redisUrl } = options
+  const createLocal = () => createMemoryCounters({ nowMs })
+  if (redisUrl === null) return { counters: createLocal(), mode: 'memory', stop() {} }
+  const client = createRedisClient({ url: redisUrl, onError: options.onConnectionError })
+  const shared = createSharedCounters({
+    shared: createRedisCounters({ client }),
+    createLocal,
+    whenDown: options.redisDown,
+    nowMs,
+    onModeChange: options.onModeChange,
+  })
+  client.on('ready', () => void shared.connected())
+  return {
+    counters: shared,
+    get mode() {
+      return shared.mode
+    },
+    stop() {
+      shared.stop()
+      client.disconnect()
+    },
+  }
+}
