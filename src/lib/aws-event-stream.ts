@@ -119,7 +119,8 @@ const STRING = 7
 
 /** name length (1) | name | type (1) | value, or its length (2) and the value */
 function readHeaders(bytes: Uint8Array): Record<string, string> {
-  const headers: Record<string, string> = {}
+  // Without a prototype: a header may have any name.
+  const headers: Record<string, string> = Object.create(null)
   let at = 0
   function next(length: number): Uint8Array {
     if (at + length > bytes.length) throw new EventStreamError('a header runs over the end of the headers')

@@ -84,10 +84,15 @@ export interface Envelope {
   signing: { service: string; region(account: Account): string } | null
   /** A successful answer that is no stream. */
   whole(operation: Operation, body: Uint8Array): Uint8Array
-  /** Unwraps a successful stream; throws where it is damaged. Null: this content type is the protocol itself. */
-  stream(input: { contentType: string; modelId: string }): ByteFilter | null
+  /** For a successful stream. Null: this content type is the protocol itself. */
+  stream(input: { contentType: string; modelId: string }): Unwrapping | null
   /** An answer that is no success: status and body as the protocol's own API would have sent them. */
   error(input: ErrorAnswer): { status: number; body: Uint8Array }
+}
+
+export interface Unwrapping extends ByteFilter {
+  /** Why the stream can't be read on; null as long as it can. What was given out before is sound. */
+  readonly damage: Error | null
 }
 
 export interface ErrorAnswer {

@@ -3,7 +3,7 @@
  * If it fails: a damaged stream breaks like a torn connection: the call is hung up and `pipe` rejects (REL-13).
  */
 import type { Operation } from '../protocols/protocol.ts'
-import type { Envelope } from '../providers/provider.ts'
+import type { Envelope, Unwrapping } from '../providers/provider.ts'
 import { providerFor } from '../providers/table.ts'
 import type { Exchange } from './exchange.ts'
 import type { UpstreamAnswer, UpstreamBody } from './upstream.ts'
@@ -34,7 +34,7 @@ export function unwrap(
 type OnChunk = Parameters<UpstreamBody['pipe']>[0]
 
 async function pipeUnwrapped(
-  filter: ReturnType<Envelope['stream']>,
+  filter: Unwrapping | null,
   body: UpstreamBody,
   { call, onChunk }: { call: UnwrappedCall; onChunk: OnChunk },
 ): Promise<void> {
@@ -44,10 +44,13 @@ async function pipeUnwrapped(
       // Half a frame says nothing yet, but it is no silence (REL-15).
       call.watched.touch()
       const unwrapped = filter.push(chunk)
-      return unwrapped.length === 0 ? undefined : onChunk(unwrapped)
+      const wait = unwrapped.length === 0 ? undefined : onChunk(unwrapped)
+      if (filter.damage) throw filter.damage
+      return wait
     })
     const last = filter.end()
     if (last.length > 0) await onChunk(last)
+    if (filter.damage) throw filter.damage
   } catch (error) {
     call.abort('the stream is damaged')
     throw error

@@ -8,7 +8,7 @@
 import { createEventStreamReader, EventStreamError, type EventStreamMessage } from '../../lib/aws-event-stream.ts'
 import { asCount, asObject, asText, type JsonObject, parseJson } from '../../lib/json-values.ts'
 import { GUARDRAIL_KEY } from '../../protocols/anthropic/meter.ts'
-import type { ByteFilter } from '../../protocols/protocol.ts'
+import type { Unwrapping } from '../provider.ts'
 import { errorEvent } from './errors.ts'
 import { usageInAnswer } from './usage.ts'
 
@@ -17,28 +17,33 @@ const NOTHING = new Uint8Array()
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-/** `model`: named in an answer that a guardrail gave in the model's place. Throws when the stream is damaged. */
-export function createMessagesStream(model: string): ByteFilter {
+/** `model`: named in an answer that a guardrail gave in the model's place. */
+export function createMessagesStream(model: string): Unwrapping {
   const reader = createEventStreamReader()
   const state: Progress = { model, begun: false, over: false, openBlock: null, blocked: null }
-  let failure: unknown = null
+  let damage: Error | null = null
+
+  /** What came before the damage is sound, and may be the end. */
+  function until(step: () => void): void {
+    try {
+      if (!damage) step()
+    } catch (error) {
+      damage = error as Error
+    }
+  }
+
   return {
     push(chunk) {
-      if (failure) throw failure
       const events: string[] = []
-      try {
-        reader.push(chunk, (message) => events.push(toEvents(message, state)))
-      } catch (error) {
-        // What came before the damage is sound, and may be the end: it is passed on first.
-        if (events.length === 0) throw error
-        failure = error
-      }
+      until(() => reader.push(chunk, (message) => events.push(toEvents(message, state))))
       return events.length === 0 ? NOTHING : encoder.encode(events.join(''))
     },
     end() {
-      if (failure) throw failure
-      reader.end()
-      return encoder.encode(closing(state))
+      until(reader.end)
+      return damage ? NOTHING : encoder.encode(closing(state))
+    },
+    get damage() {
+      return damage
     },
   }
 }
