@@ -12,6 +12,8 @@ const TYPES_OF: Record<Platform, readonly AccountType[]> = {
 }
 
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/
+/** us-east-1, us-gov-west-1, ap-southeast-2 */
+const AWS_REGION = /^[a-z]{2}(?:-[a-z]+)+-\d$/
 
 export function checkPlatformAndType(platform: Platform, type: AccountType): Fault | null {
   if (!PLATFORMS.includes(platform) || !ACCOUNT_TYPES.includes(type)) return invalid('type', 'unknown platform or type')
@@ -33,7 +35,7 @@ export function checkCredentials(credentials: AccountCredentials, policy: Outbou
 /** The region becomes part of a host name, key id and token become headers: nothing else may get in there. */
 function checkAwsCredentials(credentials: AccountCredentials): Fault | null {
   const { awsAccessKeyId: keyId, awsSecretAccessKey: secret, awsSessionToken: token, awsRegion: region } = credentials
-  if (region !== undefined && !/^[a-z]{2}(?:-[a-z]+)+-\d$/.test(region)) {
+  if (region !== undefined && !AWS_REGION.test(region)) {
     return invalid('credentials.aws_region', 'aws_region is no AWS region such as us-east-1')
   }
   if (keyId !== undefined && !/^\w{16,128}$/.test(keyId)) {

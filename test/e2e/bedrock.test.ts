@@ -7,6 +7,7 @@ import { answer, type Reply, type SeenRequest, sendPieces } from '../support/scr
 import { readMessages } from '../support/strict-messages.ts'
 
 const { gateway, scene, record } = useGateway()
+const simple = useGateway({ RUN_MODE: 'simple' })
 
 const USAGE = { input_tokens: 12, cache_creation_input_tokens: 0, cache_read_input_tokens: 8, output_tokens: 1 }
 const MODEL = 'claude-sonnet-4-5-20250929'
@@ -229,8 +230,8 @@ describe('who reaches Bedrock', () => {
     expect([allowed.upstream.requests.length, claude.upstream.requests.length]).toEqual([1, 0])
   })
 
-  test('the key’s bound account (KEY-5)', async () => {
-    const { accounts, upstream, send, key } = await scene({
+  test('a key bound to an account reaches only that one (KEY-5)', async () => {
+    const { accounts, upstream } = await scene({
       platform: 'bedrock',
       accounts: [
         { path: '/a', priority: 1 },
@@ -238,10 +239,12 @@ describe('who reaches Bedrock', () => {
       ],
       script: streams(GOOD),
     })
-    const keys = await gateway().admin<{ items: { id: string; key_last4?: string }[] }>('GET', '/admin/keys?limit=1')
-    expect(key).toStartWith('tp_')
-    await gateway().admin('PATCH', `/admin/keys/${keys.items[0]?.id}`, { bound_accounts: { bedrock: accounts[1] } })
-    await (await send('/v1/messages', REQUEST)).text()
+    const { admin, url } = gateway()
+    const { group_ids: groups } = await admin<{ group_ids: string[] }>('GET', `/admin/accounts/${accounts[1]}`)
+    const bound = { name: 'bound', group_id: groups[0], bound_accounts: { bedrock: accounts[1] } }
+    const { api_key: key } = await admin<{ api_key: string }>('POST', '/admin/keys', bound)
+    const response = await fetch(`${url}/v1/messages`, { method: 'POST', headers: { 'x-api-key': key }, body: REQUEST })
+    await response.text()
     expect(upstream.requests.map(({ target }) => target)).toEqual([`/b${STREAM_PATH}`])
   })
 
@@ -252,5 +255,26 @@ describe('who reaches Bedrock', () => {
     const ids = list.data.map(({ id }) => id)
     expect(ids).toContain('claude-sonnet-4-5-20250929')
     expect(ids.some((id: string) => id.includes('nova'))).toBe(false)
+  })
+
+  test('without groups, every key that may: Bedrock’s accounts stand beside Anthropic’s own (ACC-13, KEY-5)', async () => {
+    const bedrock = await simple.scene({
+      platform: 'bedrock',
+      key: { permissions: ['bedrock'] },
+      script: streams(GOOD),
+    })
+    const anthropic = await simple.scene({
+      platform: 'anthropic',
+      accounts: [{ priority: 1 }],
+      key: { permissions: ['claude'] },
+      script: (_, reply) => answer(reply, 200, BODY),
+    })
+    expect((await bedrock.send('/v1/messages', REQUEST)).status).toBe(200)
+    expect((await anthropic.send('/v1/messages', WHOLE)).status).toBe(200)
+    const { key } = await simple.scene({ platform: 'openai' })
+    const headers = { 'x-api-key': key }
+    const any = await fetch(`${simple.gateway().url}/v1/messages`, { method: 'POST', headers, body: WHOLE })
+    expect(any.status).toBe(200)
+    expect([bedrock.upstream.requests.length, anthropic.upstream.requests.length]).toEqual([1, 2])
   })
 })
