@@ -68,6 +68,8 @@ function newProgress(model: string): Progress {
 
 function toEvents({ headers, payload }: EventStreamMessage, state: Progress): string {
   const kind = headers[':message-type']
+  // An error is the end: nothing may close the stream as if it were good.
+  if (kind === 'error' || kind === 'exception') state.over = true
   if (kind === 'error') return errorEvent(headers[':error-code'] ?? '', headers[':error-message'] ?? null)
   const said = asObject(parseJson(decoder.decode(payload)))
   if (kind === 'exception') return errorEvent(headers[':exception-type'] ?? '', asText(said?.message))
@@ -82,16 +84,19 @@ function toEvents({ headers, payload }: EventStreamMessage, state: Progress): st
   return toEvent(Buffer.from(base64, 'base64').toString(), state)
 }
 
-/** The type stands first in all that Anthropic's models say; parsing each delta to find it would double the work. */
+/** The type stands first in all that Anthropic's models say; deltas, nearly all there is, need no parsing. */
 const LEADING_TYPE = /^\{"type":"(\w+)"/
 
 function toEvent(text: string, state: Progress): string {
   const added = text.includes(`"${ADDITION}`)
   let type = LEADING_TYPE.exec(text)?.[1] ?? null
-  // Deltas, nearly all there is, are not parsed.
   const event = added || type === null || type === 'content_block_start' ? asObject(parseJson(text)) : null
   type ??= asText(event?.type)
-  if (type === null) return event === null ? '' : toMessagesEvents(event, state).map(written).join('')
+  if (type === null && event === null) throw new EventStreamError('a chunk holds no JSON object')
+  if (type === null)
+    return toMessagesEvents(event ?? {}, state)
+      .map(written)
+      .join('')
   follow(state, type, event)
   const data = (added ? withoutAdditions(event) : null) ?? text
   // Line ends in JSON are white space, and would cut an event in two.

@@ -100,6 +100,7 @@ describe('a stream of Bedrock’s for a client of Messages', () => {
     expect(damageOf(GOOD)).toBeNull()
     expect(damageOf(GOOD.subarray(0, -3))).toMatch(/within a message/)
     expect(damageOf(message({ ':message-type': 'event', ':event-type': 'chunk' }, '{}'))).toMatch(/no bytes/)
+    expect(damageOf(chunk('no JSON'))).toMatch(/no JSON object/)
   })
 })
 
@@ -209,6 +210,12 @@ describe('a stream of another maker’s model', () => {
     const sse = told(chunk(event))
     expect(readMessages(sse).message).toMatchObject({ stop_reason: reason, content: [{ text: 'Hi' }] })
     expect(readingOf(sse)).toMatchObject({ final: 'completed', usage: { input: 5, output: 10 } })
+  })
+
+  test('an exception after it has stopped stays an error (REL-13)', () => {
+    const frames = [frame('messageStart', {}), frame('messageStop', { stopReason: 'end_turn' })]
+    const sse = told(Buffer.concat([...frames, exception('throttlingException', 'slow')]))
+    expect(readMessages(sse).error?.type).toBe('rate_limit_error')
   })
 
   test('one that breaks off before it has stopped is not closed for it (REL-13)', () => {
