@@ -78,7 +78,7 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
   }
 }
 
-const DIRECTORY_KINDS = ['user', 'group', 'key', 'account', 'proxy'] as const
+const DIRECTORY_KINDS = ['user', 'group', 'key', 'account', 'proxy', 'subscription'] as const
 type DirectoryKind = (typeof DIRECTORY_KINDS)[number]
 
 function isDirectoryKind(kind: string): kind is DirectoryKind {
@@ -89,6 +89,19 @@ async function reload(relay: OpenedRelay, kind: DirectoryKind, id: string): Prom
   await relay.directory.reload(kind, id)
   const entry = kind === 'account' ? relay.directory.pool.get(id) : undefined
   if (entry) relay.health.accountStored(id, entry.account.status)
+  await tellCounters(relay, kind, id)
+}
+
+/** Limits and money may have been changed: the counters read them again at the next admission. */
+async function tellCounters(relay: OpenedRelay, kind: DirectoryKind, id: string): Promise<void> {
+  const { directory, news } = relay
+  const policy = kind === 'key' ? directory.findKey(id) : null
+  if (policy) await news.keyChanged(policy.key)
+  else if (kind === 'user') await news.userChanged(id)
+  else if (kind === 'subscription') {
+    const subscription = directory.findSubscriptionById(id)
+    if (subscription) await news.subscriptionChanged(subscription)
+  }
 }
 
 async function resetAccount(relay: OpenedRelay, id: string): Promise<void> {

@@ -104,6 +104,7 @@ export const ConfigSchema = Type.Object({
   drainTimeoutSeconds: seconds(60, 'Longest drain after the client left (REL-14).'),
   maxRetryAfterSeconds: seconds(60, 'Largest retry-after passed on to clients (REL-19).'),
   maxAttempts: whole(5, 'Accounts tried for one request (ACC-5).', { minimum: 1, maximum: 100 }),
+  failoverBudgetSeconds: seconds(60, 'After so long no further account is tried for a request (ACC-5).'),
   stickyWaitMs: milliseconds(1000, "How long a session waits for its account's free slot before it moves (ACC-4)."),
   queueSize: whole(100, 'Requests that may wait for a slot when every account is full (ACC-7).', {
     maximum: 1_000_000,
@@ -160,6 +161,7 @@ const RUNTIME: readonly SettingName[] = [
   'drainTimeoutSeconds',
   'maxRetryAfterSeconds',
   'maxAttempts',
+  'failoverBudgetSeconds',
   'stickyWaitMs',
   'queueSize',
   'queueTimeoutMs',

@@ -8,12 +8,13 @@ import type { DirectoryLoader } from '../state/directory.ts'
 export function createDirectoryLoader(sql: Sql, box: Secretbox): DirectoryLoader {
   return {
     async loadAll() {
-      const { users, groups, keys, accounts } = await loadDirectory(sql, box)
-      return { users, groups, keys, accounts }
+      const { users, groups, keys, accounts, subscriptions } = await loadDirectory(sql, box)
+      return { users, groups, keys, accounts, subscriptions }
     },
     loadUser: (id) => loadOne(sql, box, { kind: 'user', id }),
     loadGroup: (id) => loadOne(sql, box, { kind: 'group', id }),
     loadKey: (id) => loadOne(sql, box, { kind: 'key', id }),
+    loadSubscription: (id) => loadOne(sql, box, { kind: 'subscription', id }),
     loadAccount: (id) => loadOne(sql, box, { kind: 'account', id }),
   }
 }

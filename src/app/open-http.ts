@@ -6,7 +6,7 @@ import { createCallerCheck } from '../http/admin/authenticate.ts'
 import { adminCalls } from '../http/admin/calls.ts'
 import { createClientAddress } from '../http/client-address.ts'
 import type { HealthCheck } from '../http/health.ts'
-import { relayRoutes } from '../http/relay-routes.ts'
+import { relayRoutes, unknownEndpoint } from '../http/relay-routes.ts'
 import { createHttpApp, listen } from '../http/server.ts'
 import type { Log } from '../lib/log.ts'
 import type { Stack } from '../lib/stack.ts'
@@ -21,14 +21,15 @@ export interface HttpInput {
   stack: Stack
 }
 
-/** Bun answers beyond this with a bare 413 of its own: above ours, which speaks the client's dialect (REL-16). */
-const ABOVE_OURS = 2
+/** Bun's own limit would answer with a bare 413. Every route that reads a body bounds it itself, and tells so in its dialect (REL-16). */
+const NO_LIMIT_OF_BUN = Number.MAX_SAFE_INTEGER
 
 export async function openHttp({ config, admin, relay, log, stack }: HttpInput) {
   let open = true
   const clientAddress = createClientAddress(config.trustedProxies)
   const checks: HealthCheck[] = [
     { name: 'accepting', check: () => (open ? 'ok' : 'down') },
+    { name: 'counters', check: () => (['memory', 'shared'].includes(relay.countersMode()) ? 'ok' : 'degraded') },
     { name: 'database', check: () => (relay.isDatabaseAway() ? 'degraded' : 'ok') },
   ]
   const adminPart = {
@@ -40,10 +41,15 @@ export async function openHttp({ config, admin, relay, log, stack }: HttpInput) 
     },
   }
   const routes = relayRoutes({ relay: relay.relay, models: relay.models, clientAddress })
-  const common = { log, version: VERSION, checks }
+  const common = { log, version: VERSION, checks, unknownEndpoint }
   const ownPort = config.adminPort !== null
-  const app = createHttpApp({ ...common, relayRoutes: routes, ...(ownPort ? {} : { admin: adminPart }) })
-  const maxRequestBytes = Math.max(config.maxBodyBytes * ABOVE_OURS, 128 * 1024 * 1024)
+  const app = createHttpApp({
+    ...common,
+    relayRoutes: routes,
+    unknownEndpoint,
+    ...(ownPort ? {} : { admin: adminPart }),
+  })
+  const maxRequestBytes = NO_LIMIT_OF_BUN
   const main = listen(app, { host: config.host, port: config.port, maxRequestBytes })
   if (config.adminPort !== null) {
     const adminApp = createHttpApp({ ...common, admin: adminPart })

@@ -15,11 +15,13 @@ import { systemClock } from '../lib/clock.ts'
 import { hashApiKey } from '../lib/hash-api-key.ts'
 import type { Log } from '../lib/log.ts'
 import type { Stack } from '../lib/stack.ts'
+import { createWaitQueue, scheduleTimeout } from '../lib/wait-queue.ts'
 import { createWatchdog } from '../lib/watchdog.ts'
 import { providerFor } from '../providers/table.ts'
 import { createFetchUpstream } from '../relay/fetch-upstream.ts'
 import { createModels, type Models } from '../relay/models.ts'
 import { createRelay, type Relay, type RelayDeps } from '../relay/relay.ts'
+import type { CounterNews } from '../state/counter-news.ts'
 import { createDirectory, type Directory, platformPool } from '../state/directory.ts'
 import { createHealth, type Health } from '../state/health.ts'
 import { createPrices } from '../state/price-book.ts'
@@ -28,6 +30,7 @@ import { createDirectoryLoader } from './directory-loader.ts'
 import { openHealthKeeper } from './keep-health.ts'
 import { loadPrices } from './load-prices.ts'
 import type { Data } from './open-data.ts'
+import { openLimits } from './open-limits.ts'
 import { toRelaySettings } from './relay-settings.ts'
 
 export interface OpenedRelay {
@@ -35,6 +38,10 @@ export interface OpenedRelay {
   models: Models
   directory: Directory
   health: Health
+  /** What changed behind the counters' back (top-ups, edits) is told here. */
+  news: CounterNews
+  /** `memory`, or how the shared counters are doing (OPS-5). */
+  countersMode(): string
   /** Reads the operator's prices again (BIL-2). */
   reloadPrices(): Promise<void>
   /** Takes new run-time settings; requests under way keep what they have read. */
@@ -71,7 +78,8 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
   const prices = createPrices(builtInPrices())
   const reloadPrices = async () => prices.replace(await loadPrices(data.database.db))
   await reloadPrices()
-  const receipts = await openReceipts(config, data, log, stack)
+  const limits = await openLimits(config, data, directory, { log, stack })
+  const receipts = await openReceipts(config, data, limits.news, { log, stack })
   const watchdog = await stack.use(
     'time limits',
     () => createWatchdog({ nowMs }),
@@ -79,6 +87,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
   )
   const upstream = createFetchUpstream()
   const credentials = createCredentials()
+  const queue = createWaitQueue({ most: config.queueSize, schedule: scheduleTimeout })
   let closed = false
   const deps: RelayDeps = {
     nowMs,
@@ -86,14 +95,19 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     directory,
     health,
     sticky: createSticky({ nowMs }),
+    queue,
     upstream,
     credentials,
     watchdog,
     live: new Set(),
+    limiter: limits.limiter,
+    findSubscription: directory.findSubscription,
     prices: (account) => prices.bookFor(account?.id ?? null),
     releaseSlot(exchange) {
-      if (exchange.entry) directory.pool.release(exchange.entry)
+      if (!exchange.entry) return
+      directory.pool.release(exchange.entry)
       exchange.entry = null
+      queue.offer()
     },
     accept(receipt, exchange) {
       deps.live.delete(exchange)
@@ -115,6 +129,8 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     }),
     directory,
     health,
+    news: limits.news,
+    countersMode: () => limits.counters.mode,
     reloadPrices,
     configure: (changed) => void Object.assign(settings, toRelaySettings(changed)),
     close() {
@@ -134,7 +150,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
 }
 
 /** Receipts go to the database in batches (USE-9); one that it can never take is logged whole, so that it is not lost without a word. */
-function openReceipts(config: Config, data: Data, log: Log, stack: Stack) {
+function openReceipts(config: Config, data: Data, news: CounterNews, { log, stack }: { log: Log; stack: Stack }) {
   const start = () =>
     createBatch<Receipt>({
       mostItems: config.flushSize,
@@ -144,6 +160,7 @@ function openReceipts(config: Config, data: Data, log: Log, stack: Stack) {
         for (const { receipt, reason } of rejected) {
           log.error('a usage record was refused by the database', { requestId: receipt.id, reason, receipt })
         }
+        await news.flushed(items)
       },
       onFailure: (error, backlog) => log.error('usage records could not be written; they are kept', { backlog, error }),
     })

@@ -21,7 +21,11 @@ export function toRelaySettings(config: Config): RelaySettings {
     drainTimeoutMs: config.drainTimeoutSeconds * SECOND,
     maxRetryAfterMs: config.maxRetryAfterSeconds * SECOND,
     maxAttempts: config.maxAttempts,
+    failoverBudgetMs: config.failoverBudgetSeconds * SECOND,
+    queueTimeoutMs: config.queueTimeoutMs,
+    stickyWaitMs: config.stickyWaitMs,
     recordClientIp: config.recordClientIp,
+    unpricedModels: config.unpricedModels,
     defaultRateMultiplier: Math.round(config.defaultRateMultiplier * 1_000_000),
   }
 }

@@ -28,6 +28,8 @@ export interface ChooseInput {
   excluded: ReadonlySet<string>
   /** A limit of this account that concerns only some models (ACC-6): true = not now. */
   blockedFor?(entry: PoolEntry): boolean
+  /** Ask `usable` as if a slot were free. */
+  ignoreFull?: boolean
 }
 
 export interface Choice {
@@ -210,7 +212,7 @@ export function createAccountPool(poolsOf: (account: Account) => readonly string
     choose,
     usable(entry, input) {
       wake(input.nowMs)
-      if (entry.park || isFull(entry) || input.excluded.has(entry.account.id)) return null
+      if (entry.park || (isFull(entry) && !input.ignoreFull) || input.excluded.has(entry.account.id)) return null
       if (!input.offers(entry.account) || input.blockedFor?.(entry)) return null
       return poolsOf(entry.account).includes(input.poolId) ? entry.mapper.map(input.model) : null
     },

@@ -71,9 +71,10 @@ export function relayRoutes({ relay, models, clientAddress }: RelayRoutesDeps) {
       app.get(
         `/${version}/models/*`,
         ({ request, server, params }) =>
-          models.answer(toCall(request, server, listOperation(request, version)), decodeURIComponent(params['*'])),
+          models.answer(toCall(request, server, listOperation(request, version)), decoded(params['*'])),
         none,
       )
+      for (const path of [`/${version}/models`, `/${version}/models/*`]) app.head(path, () => new Response(null), none)
     }
     app.head('/api/hello', () => new Response(null), none)
     return app
@@ -108,9 +109,19 @@ export function takeQueryKey(url: URL): string | null {
 }
 
 function geminiOperation(request: Request): Operation | undefined {
-  const path = new URL(request.url).pathname
+  // Some clients encode the colon.
+  const path = decoded(new URL(request.url).pathname)
   const verb = path.slice(path.lastIndexOf(':') + 1)
   return Object.hasOwn(GEMINI_VERBS, verb) ? GEMINI_VERBS[verb] : undefined
+}
+
+/** What is no valid UTF-8 stays as it is: there is no such model, and no such verb (OPS-11). */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 /** One path, three APIs: the asking client shows in its headers (REL-19). */

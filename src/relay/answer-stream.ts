@@ -40,7 +40,8 @@ export async function answerStream(
       exchange.firstTokenMs = elapsedMs(exchange)
     },
     passFault: (error) => error !== null && judge(failureOfStreamError(error)).next === 'pass',
-    onEnd: (end) => conclude(deps, exchange, call, framing, meter, end),
+    onEnd: (end) =>
+      conclude(deps, exchange, call, framing, meter, { ...end, contentBytes: meter.bytes - tap.openingBytes }),
     onClientGone: () => hangUpOrDrain(call, meter),
   })
   exchange.onClientGone = tap.clientLeft
@@ -77,7 +78,7 @@ function conclude(
   call: TimedCall,
   framing: Framing,
   meter: Meter,
-  end: TapEnd,
+  end: TapEnd & { contentBytes: number },
 ): Uint8Array | null {
   call.stop()
   const reading = meter.read()
@@ -99,7 +100,7 @@ function conclude(
         : cutCode(call, end),
     errorMessage: good ? null : denial.message,
     reading,
-    relayedBytes: meter.bytes,
+    relayedBytes: end.contentBytes,
   })
   const { protocol } = exchange.call
   if (!cut && !(told && protocol.errorNeedsEvent(reading))) return null

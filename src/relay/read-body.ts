@@ -11,7 +11,9 @@ export async function readBody(request: Request, mostBytes: number): Promise<Uin
   if (declared !== null && Number(declared) > mostBytes) return tooLarge()
   const raw = declared === null && request.body ? await readCounted(request.body, mostBytes) : await request.bytes()
   if (raw === null || raw.length > mostBytes) return tooLarge()
-  const decoded = await decodeContent(raw, request.headers.get('content-encoding'), mostBytes)
+  const encoding = request.headers.get('content-encoding')
+  if (encoding === null) return raw
+  const decoded = await decodeContent(raw, encoding, mostBytes)
   if (typeof decoded !== 'string') return decoded
   if (decoded === 'too-large') return tooLarge()
   if (decoded === 'unsupported') {

@@ -5,43 +5,44 @@
  * If it fails: commands reject within 300 ms, and the connection is tried again and again, at most 2 s apart. Errors go to `onError`; without
  * a listener ioredis would write them to the console.
  */
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 
-export const REDIS_OPTIONS: RedisOptions = {
+/** Ms until the next attempt to connect. */
+const retryAfter = (attempt: number) => Math.min(2000, 50 * attempt)
+
+const OPTIONS: RedisOptions = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 1,
-  commandTimeout: 300,
   connectTimeout: 1000,
-  retryStrategy: (attempt) => Math.min(2000, 50 * attempt),
+  retryStrategy: retryAfter,
 }
 
 export interface RedisClientOptions {
   /** `redis://…`; several, separated by commas: nodes of a Redis Cluster. */
   url: string
   onError(error: Error): void
+  /** How long an answer may take; a slow Redis is as good as none. */
+  commandTimeoutMs?: number
 }
 
 export type RedisClient = Redis | Cluster
 
-export function createRedisClient({ url, onError }: RedisClientOptions): RedisClient {
+export function createRedisClient({ url, onError, commandTimeoutMs = 300 }: RedisClientOptions): RedisClient {
   const urls = url.split(',').map((part) => part.trim())
-  const client = urls.length === 1 ? new Redis(url, REDIS_OPTIONS) : new Cluster(urls, clusterOptions(urls[0] ?? ''))
+  const options = { ...OPTIONS, commandTimeout: commandTimeoutMs }
+  const client =
+    urls.length === 1 ? new Redis(url, options) : new Cluster(urls, toClusterOptions(urls[0] ?? '', options))
   client.on('error', onError)
   return client
 }
 
-/** The nodes' own addresses come from the cluster; user, password and TLS from the first URL. */
-function clusterOptions(url: string) {
+/** The nodes' addresses come from the cluster itself; user, password and TLS from the first URL. */
+function toClusterOptions(url: string, options: RedisOptions): ClusterOptions {
   const { username, password, protocol } = new URL(url)
-  const tls = protocol === 'rediss:' ? { tls: {} } : {}
-  return {
-    enableOfflineQueue: false,
-    redisOptions: {
-      ...REDIS_OPTIONS,
-      username: decodeURIComponent(username) || undefined,
-      password: decodeURIComponent(password) || undefined,
-      ...tls,
-    },
-    clusterRetryStrategy: REDIS_OPTIONS.retryStrategy as (attempt: number) => number,
+  const identity = {
+    username: decodeURIComponent(username) || undefined,
+    password: decodeURIComponent(password) || undefined,
+    tls: protocol === 'rediss:' ? {} : undefined,
   }
+  return { enableOfflineQueue: false, redisOptions: { ...options, ...identity }, clusterRetryStrategy: retryAfter }
 }

@@ -135,6 +135,20 @@ describe('the tap', () => {
     expect(await text).toBe(': comment\n\ndata: x\n\ndata: y\n\n')
   })
 
+  test('what came before the content is told apart: it repeats the request, and is not charged as an answer (BIL-9)', async () => {
+    const { upstream, tap } = setUp({ commitWaitMs: 1 })
+    await upstream.send('data: hello\n\n')
+    await tap.decided
+    const text = received(tap)
+    await upstream.send('data: hello again\n\n')
+    expect(tap.openingBytes).toBe('data: hello\n\ndata: hello again\n\n'.length)
+    await upstream.send('data: CONTENT\n\n')
+    await upstream.send('data: more\n\n')
+    upstream.end()
+    await text
+    expect(tap.openingBytes).toBe('data: hello\n\ndata: hello again\n\n'.length)
+  })
+
   test('at most 1 MB is held (REL-11)', async () => {
     const { upstream, tap } = setUp()
     await upstream.send('x'.repeat(600_000))

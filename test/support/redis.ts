@@ -5,6 +5,9 @@
  *     const server = await startRedis()
  *     test.skipIf(!server)('…', …)
  */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createRedisClient, type RedisClient } from '../../src/state/redis-client.ts'
 
 export interface RedisServer {
@@ -15,14 +18,20 @@ export interface RedisServer {
   start(): Promise<void>
 }
 
-export async function startRedis(): Promise<RedisServer | null> {
+export interface RedisServerOptions {
+  /** As the only node of a Redis Cluster: a script may then touch keys of one slot only. */
+  cluster?: boolean
+}
+
+export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer | null> {
   const program = Bun.which('redis-server')
-  if (!program) return process.env.REDIS_URL ? existing(process.env.REDIS_URL) : null
+  if (!program) return process.env.REDIS_URL && !options.cluster ? existing(process.env.REDIS_URL) : null
   // Between finding a free port and Redis taking it, somebody else may: then another one.
   for (let attempt = 0; attempt < 10; attempt++) {
     const port = freePort()
-    const child = await spawn(program, port)
-    if (child) return ownServer(program, port, child)
+    const launch = () => spawn(program, { port, cluster: options.cluster === true })
+    const child = await launch()
+    if (child) return ownServer(port, launch, child)
   }
   throw new Error('redis-server is installed but does not start')
 }
@@ -33,7 +42,7 @@ function existing(url: string): RedisServer {
   return { url, stop: refuse, start: refuse }
 }
 
-function ownServer(program: string, port: number, first: Bun.Subprocess): RedisServer {
+function ownServer(port: number, launch: () => Promise<Bun.Subprocess | null>, first: Bun.Subprocess): RedisServer {
   let child: Bun.Subprocess | null = first
   return {
     url: `redis://127.0.0.1:${port}`,
@@ -43,17 +52,21 @@ function ownServer(program: string, port: number, first: Bun.Subprocess): RedisS
       child = null
     },
     async start() {
-      child = await spawn(program, port)
+      child = await launch()
       if (!child) throw new Error('redis-server does not start again')
     },
   }
 }
 
-async function spawn(program: string, port: number): Promise<Bun.Subprocess | null> {
-  const options = { port, bind: '127.0.0.1', save: '', appendonly: 'no', dir: '/tmp' }
+async function spawn(program: string, at: { port: number; cluster: boolean }): Promise<Bun.Subprocess | null> {
+  const { port, cluster } = at
+  const dir = mkdtempSync(join(tmpdir(), 'redis-'))
+  const node = { 'cluster-enabled': 'yes', 'cluster-announce-ip': '127.0.0.1', 'cluster-port': port - 10_000 }
+  const options = { port, bind: '127.0.0.1', save: '', appendonly: 'no', dir, ...(cluster ? node : {}) }
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])
   const child = Bun.spawn([program, ...args], { stdio: ['ignore', 'ignore', 'ignore'] })
   child.unref()
+  void child.exited.then(() => rmSync(dir, { recursive: true, force: true }))
   for (let attempt = 0; attempt < 400 && child.exitCode === null; attempt++) {
     if (await answersPing(port)) return child
     await new Promise((resolve) => setTimeout(resolve, 5))
@@ -91,9 +104,9 @@ function answersPing(port: number): Promise<boolean> {
   return promise
 }
 
-/** A client that is connected. */
+/** A client that is connected, and patient: tests share the machine with others. */
 export async function connectRedis(url: string): Promise<RedisClient> {
-  const client = createRedisClient({ url, onError: () => {} })
+  const client = createRedisClient({ url, onError: () => {}, commandTimeoutMs: 10_000 })
   if (client.status !== 'ready') await new Promise((resolve) => client.once('ready', resolve))
   return client
 }

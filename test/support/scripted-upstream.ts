@@ -25,8 +25,9 @@ export interface Reply {
   cut(): void
   /** Closes with a reset. */
   reset(): void
-  /** The other side has closed. */
+  /** The other side has closed the connection. */
   readonly gone: boolean
+  /** Resolves when it does so before the answer has ended. */
   whenGone: Promise<void>
 }
 
@@ -100,8 +101,18 @@ function serve(socket: net.Socket, upstream: ScriptedUpstream, running: Set<Repl
 
 function createReply(socket: net.Socket, onOver: () => void): Reply {
   let chunked = true
-  const over = Promise.withResolvers<void>()
-  const reply: Reply = {
+  const closed = Promise.withResolvers<void>()
+  const onClose = () => {
+    onOver()
+    closed.resolve()
+  }
+  /** The answer is over as far as the script is concerned; what becomes of the connection is no longer its business. */
+  const finish = () => {
+    socket.off('close', onClose)
+    onOver()
+  }
+  socket.once('close', onClose)
+  return {
     head(status, headers = {}) {
       const fields = Object.entries(headers).flatMap(([name, value]) => [value].flat().map((one) => `${name}: ${one}`))
       chunked = !fields.some((field) => /^(content-length|connection: close)/i.test(field))
@@ -118,26 +129,21 @@ function createReply(socket: net.Socket, onOver: () => void): Reply {
     },
     end() {
       if (chunked) socket.write('0\r\n\r\n')
-      onOver()
+      finish()
     },
     cut() {
+      finish()
       socket.end()
-      onOver()
     },
     reset() {
+      finish()
       socket.resetAndDestroy()
-      onOver()
     },
     get gone() {
       return socket.destroyed
     },
-    whenGone: over.promise,
+    whenGone: closed.promise,
   }
-  socket.once('close', () => {
-    onOver()
-    over.resolve()
-  })
-  return reply
 }
 
 const CRLF = Buffer.from('\r\n')
