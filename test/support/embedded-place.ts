@@ -1,6 +1,6 @@
 /**
- * Directories for tests of the embedded database, and server files that copy one ready cluster instead of running initdb
- * for each test (0.6 s).
+ * Directories for tests of the embedded database, and server files that copy one ready cluster instead of running
+ * initdb for each test (0.6 s).
  */
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
