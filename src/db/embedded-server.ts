@@ -57,7 +57,8 @@ const SETTINGS = {
 }
 
 const POLL_MS = 3
-const RECOVERY_LIMIT_MS = 300_000
+/** Recovery after a crash takes seconds (max_wal_size bounds it); a very slow disk, minutes. */
+export const START_LIMIT_MS = 300_000
 const IMMEDIATE_LIMIT_MS = 5_000
 
 /** Resolves once the server accepts connections, with its pid. */
@@ -79,7 +80,8 @@ export async function startPostmaster(wanted: PostmasterWanted): Promise<number>
   })
   closeSync(log)
   child.unref()
-  await waitUntil(() => child.exitCode !== null || child.signalCode !== null || accepts(cluster, child.pid))
+  const ended = () => child.exitCode !== null || child.signalCode !== null
+  await waitUntil(() => ended() || accepts(cluster, child.pid), START_LIMIT_MS)
   if (accepts(cluster, child.pid)) return child.pid
   throw new Error(
     `The embedded Postgres did not start: ${lastWords(logFile)} (more in ${logFile}); or set DATABASE_URL`,
@@ -100,15 +102,23 @@ export async function stopPostmaster({
   fastWithinMs,
 }: Ending): Promise<'stopped' | 'killed' | 'out of reach'> {
   const pid = readPostmasterFile(cluster)?.pid
-  if (pid === undefined || !isServerOf(cluster, pid)) return gone() ? 'stopped' : 'out of reach'
-  process.kill(pid, 'SIGINT')
-  if (await waitUntil(gone, fastWithinMs)) return 'stopped'
-  process.kill(pid, 'SIGQUIT')
-  return (await waitUntil(gone, IMMEDIATE_LIMIT_MS)) ? 'killed' : 'out of reach'
+  const signal = (name: 'SIGINT' | 'SIGQUIT') => pid !== undefined && isServerOf(cluster, pid) && sent(pid, name)
+  if (signal('SIGINT') && (await waitUntil(gone, fastWithinMs))) return 'stopped'
+  if (gone()) return 'stopped'
+  return signal('SIGQUIT') && (await waitUntil(gone, IMMEDIATE_LIMIT_MS)) ? 'killed' : 'out of reach'
+}
+
+/** False for another user's process, and for one that has just ended. */
+function sent(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal)
+  } catch {
+    return false
+  }
 }
 
 /** False when `limitMs` passed first. */
-export async function waitUntil(condition: () => boolean, limitMs = RECOVERY_LIMIT_MS): Promise<boolean> {
+export async function waitUntil(condition: () => boolean, limitMs: number): Promise<boolean> {
   const started = performance.now()
   while (!condition()) {
     if (performance.now() - started > limitMs) return false

@@ -20,7 +20,7 @@ import { isServerOf, prepareCluster, readPostmasterFile, removeLeftovers } from 
 import type { ServerFiles } from './embedded-files.ts'
 import { type ServerIdentity, serverIdentity } from './embedded-identity.ts'
 import { installPrograms, removeOtherPrograms } from './embedded-programs.ts'
-import { startPostmaster, stopPostmaster, waitUntil } from './embedded-server.ts'
+import { START_LIMIT_MS, startPostmaster, stopPostmaster, waitUntil } from './embedded-server.ts'
 import { answers, reachSocket, type SocketTarget } from './embedded-socket.ts'
 import { startWatch } from './embedded-watch.ts'
 
@@ -51,8 +51,6 @@ export interface EmbeddedDatabase {
   stop(): Promise<void>
 }
 
-/** Recovery after a crash, or another process' shutdown, takes seconds at most. */
-const START_LIMIT_MS = 300_000
 const LAST_ONE_LIMIT_MS = 30
 const FAST_SHUTDOWN_LIMIT_MS = 30_000
 const WATCH_EVERY_MS = 1000
