@@ -24,7 +24,7 @@ export function createFetchUpstream(): Upstream {
         headers: response.headers,
         body: bodyOf(response, controller),
       }))
-      return { answer, abort: (reason) => controller.abort(new Error(reason)) }
+      return { answer, limitsConnect: false, abort: (reason) => controller.abort(new Error(reason)) }
     },
   }
 }
