@@ -23,18 +23,17 @@ export interface Http1Head {
   keepAliveMs: number | null
 }
 
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
+const STATUS_LINE = /HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?\r?\n/y
+/** One field with its line end. What does not match: obs-fold, no colon or a space before it, control characters, a bare CR. */
+const FIELD = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)\r?\n/y
 
-/** `text`: the lines of a head as latin-1, without the empty line that ends it. `method`: of the request, since HEAD has no body. */
+/** `text`: the lines of a head as latin-1, each with its end, without the empty one. `method`: of the request, since HEAD has no body. */
 export function parseHead(text: string, method: string, mostFields: number): Http1Head {
-  const lineEnd = text.indexOf('\n')
-  const statusLine = lineEnd < 0 ? text : text.slice(0, lineEnd)
-  const match = STATUS_LINE.exec(statusLine.endsWith('\r') ? statusLine.slice(0, -1) : statusLine)
+  STATUS_LINE.lastIndex = 0
+  const match = STATUS_LINE.exec(text)
   if (!match) throw new Http1Error('protocol', 'not an HTTP/1.1 status line')
   const status = Number(match[2])
-  const headers = parseFields(lineEnd < 0 ? '' : text.slice(lineEnd + 1), mostFields)
+  const headers = parseFields(text, STATUS_LINE.lastIndex, mostFields)
   const length = contentLengthOf(headers.get('content-length'))
   const chunked = isChunked(headers.get('transfer-encoding'))
   const bodiless = method === 'HEAD' || status < 200 || status === 204 || status === 304
@@ -58,23 +57,15 @@ export function parseHead(text: string, method: string, mostFields: number): Htt
   }
 }
 
-/** Also for trailers, which are checked and then forgotten. */
-export function parseFields(text: string, mostFields: number): Headers {
+/** The fields from a position on; trailers too, which are checked and then forgotten. */
+export function parseFields(text: string, start: number, mostFields: number): Headers {
   const headers = new Headers()
-  let fields = 0
-  let at = 0
-  while (at < text.length) {
-    const lf = text.indexOf('\n', at)
-    const next = lf < 0 ? text.length : lf
-    const end = text.charCodeAt(next - 1) === 13 && next > at ? next - 1 : next
-    if (++fields > mostFields) throw new Http1Error('protocol', `more than ${mostFields} header fields`)
-    const colon = text.indexOf(':', at)
-    // A name that is not a token covers the rest: no colon, a space before it, a line that continues the one above (obs-fold).
-    const name = text.slice(at, colon < 0 || colon > end ? at : colon)
-    const value = text.slice(colon + 1, end)
-    if (!TOKEN.test(name) || NOT_IN_VALUE.test(value)) throw new Http1Error('protocol', 'malformed header field')
-    headers.append(name, value)
-    at = next + 1
+  FIELD.lastIndex = start
+  for (let fields = 1; FIELD.lastIndex < text.length; fields++) {
+    if (fields > mostFields) throw new Http1Error('protocol', `more than ${mostFields} header fields`)
+    const match = FIELD.exec(text)
+    if (!match) throw new Http1Error('protocol', 'malformed header field')
+    headers.append(match[1] as string, match[2] as string)
   }
   return headers
 }
