@@ -52,7 +52,8 @@ interface Decoder {
 }
 
 function createDecoder(name: string, onChunk: OnChunk): Decoder {
-  let running: { writer: WritableStreamDefaultWriter<BufferSource>; reading: Promise<void> } | null = null
+  let running: { writer: ReturnType<DecompressionStream['writable']['getWriter']>; reading: Promise<void> } | null =
+    null
   let failure: { error: unknown } | null = null
   let rejectWrite: (error: unknown) => void = () => undefined
 

@@ -109,16 +109,18 @@ export function dial(target: Http1Target, options: DialOptions, events: DialEven
     parser.expect('CONNECT')
     wire.onClose = () => fail(new Http1Error('proxy', 'the proxy closed the connection'))
     wire.onData = (bytes) => {
+      let used: number
       try {
-        const used = parser.push(bytes)
-        if (status === 0) return
-        // The origin does not speak before it is spoken to: bytes after the proxy's answer belong to nobody.
-        if (status < 200 || status > 299) fail(new Http1Error('proxy', `the proxy answered ${status}`, String(status)))
-        else if (used < bytes.length) fail(new Http1Error('proxy', 'bytes after the answer of the proxy'))
-        else upgrade(tunnel.host)
+        used = parser.push(bytes)
       } catch {
         fail(new Http1Error('proxy', 'the proxy does not speak HTTP/1.1'))
+        return
       }
+      if (status === 0) return
+      // The origin does not speak before it is spoken to: bytes after the proxy's answer belong to nobody.
+      if (status < 200 || status > 299) fail(new Http1Error('proxy', `the proxy answered ${status}`, String(status)))
+      else if (used < bytes.length) fail(new Http1Error('proxy', 'bytes after the answer of the proxy'))
+      else upgrade(tunnel.host)
     }
     if (target.secure) fail(new Http1Error('proxy', 'TLS through an https proxy is not supported'))
     else socket?.write(connectHead(tunnel))
@@ -132,15 +134,14 @@ export function dial(target: Http1Target, options: DialOptions, events: DialEven
       else fail(tlsError(error))
     }
     inner.onClose = (error) => fail(connectError(error, serverName))
+    // The socket beneath goes on telling of encrypted bytes.
     wire.onData = () => undefined
     wire.onClose = () => undefined
-    const [raw, tls] = (socket as WireSocket).upgradeTLS<Wire>({
+    const [, tls] = (socket as WireSocket).upgradeTLS<Wire>({
       tls: tlsOptions(options, serverName),
       socket: HANDLERS,
       data: inner,
     })
-    // Without this the encrypted bytes are handed to JavaScript as well, a buffer for each record.
-    raw.reload({ socket: { close: () => undefined } })
     socket = tls
   }
 

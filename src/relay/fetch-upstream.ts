@@ -42,7 +42,9 @@ function bodyOf(response: Response, controller: AbortController): UpstreamBody {
       }
     },
     async bytes(most) {
-      const declared = Number(response.headers.get('content-length') ?? Number.NaN)
+      // The length of a compressed body says nothing about what it unpacks to.
+      const encoded = (response.headers.get('content-encoding') ?? 'identity') !== 'identity'
+      const declared = encoded ? Number.NaN : Number(response.headers.get('content-length') ?? Number.NaN)
       // The common case: a length that fits, taken in one piece by the runtime.
       if (declared <= most) return response.bytes()
       if (declared > most) {

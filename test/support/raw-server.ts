@@ -40,7 +40,7 @@ export interface RawServer {
 }
 
 export interface RawServerOptions {
-  tls?: { key: string; cert: string }
+  tls?: { key: string; cert: string } | null
   host?: string
 }
 
@@ -68,6 +68,12 @@ export async function startRawServer(
     ? tls.createServer(options.tls, onConnection)
     : net.createServer({ allowHalfOpen: false }, onConnection)
   server.on('tlsClientError', () => undefined)
+  // Over TLS this is the socket beneath, which is there before (and without) a handshake.
+  const beneath = new Set<net.Socket>()
+  server.on('connection', (socket: net.Socket) => {
+    beneath.add(socket)
+    socket.on('close', () => beneath.delete(socket))
+  })
   await new Promise<void>((resolve) => server.listen(0, options.host ?? '127.0.0.1', resolve))
   const { port } = server.address() as net.AddressInfo
   const state: RawServer = {
@@ -79,7 +85,7 @@ export async function startRawServer(
     },
     allClosed: () => (sockets.size === 0 ? Promise.resolve() : new Promise((resolve) => waiters.push(resolve))),
     async stop() {
-      for (const socket of sockets) socket.destroy()
+      for (const socket of [...sockets, ...beneath]) socket.destroy()
       await new Promise((resolve) => server.close(resolve))
     },
   }
