@@ -1,6 +1,5 @@
 /** What goes out, over which connection. */
 import { describe, expect } from 'bun:test'
-import { startRawServer } from '../../support/raw-server.ts'
 import { answering, OK, outcomeOf, rejection, type Suite, send, serve } from './harness.ts'
 
 export function connections(suite: Suite): void {
@@ -123,7 +122,7 @@ export function connections(suite: Suite): void {
 
   describe(`${name}: nobody there`, () => {
     it('a refused connection and a name that does not exist reject', async () => {
-      const server = await startRawServer(async () => undefined)
+      const server = await serve(suite, async () => undefined)
       await server.stop()
       expect(await rejection(send(suite, server).answer)).toBeInstanceOf(Error)
       expect(

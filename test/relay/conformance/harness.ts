@@ -18,8 +18,12 @@ export const CHUNKED = `${OK}transfer-encoding: chunked\r\n\r\n`
 
 let servers: RawServer[] = []
 
-export async function serve(suite: Suite, script: (peer: Peer) => Promise<void>, host?: string): Promise<RawServer> {
-  const server = await startRawServer(script, { tls: suite.tls, host })
+export async function serve(
+  { tls }: Pick<Suite, 'tls'>,
+  script: (peer: Peer) => Promise<void>,
+  host?: string,
+): Promise<RawServer> {
+  const server = await startRawServer(script, { tls, host })
   servers.push(server)
   return server
 }
