@@ -91,6 +91,10 @@ export const ConfigSchema = Type.Object({
     minimum: 1024,
     maximum: 2 ** 31,
   }),
+  upstreamTransport: oneOf(
+    ['fetch', 'socket'],
+    "Upstream connections: Bun's fetch, or our own HTTP/1.1 client, which takes less CPU.",
+  ),
   connectTimeoutSeconds: seconds(10, 'Time to connect to an upstream (REL-15).'),
   firstByteTimeoutSeconds: seconds(600, "Time until an upstream's first byte; thinking models take minutes (REL-15)."),
   streamIdleTimeoutSeconds: seconds(300, 'Longest silence between two chunks (REL-15).'),

@@ -21,6 +21,8 @@ import { providerFor } from '../providers/table.ts'
 import { createFetchUpstream } from '../relay/fetch-upstream.ts'
 import { createModels, type Models } from '../relay/models.ts'
 import { createRelay, type Relay, type RelayDeps } from '../relay/relay.ts'
+import { createSocketUpstream } from '../relay/socket-upstream.ts'
+import type { Upstream } from '../relay/upstream.ts'
 import type { CounterNews } from '../state/counter-news.ts'
 import { createDirectory, type Directory, platformPool } from '../state/directory.ts'
 import { createHealth, type Health } from '../state/health.ts'
@@ -85,7 +87,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     () => createWatchdog({ nowMs }),
     (opened) => opened.stop(),
   )
-  const upstream = createFetchUpstream()
+  const upstream = await openUpstream(config, stack)
   const credentials = createCredentials()
   const queue = createWaitQueue({ most: config.queueSize, schedule: scheduleTimeout })
   let closed = false
@@ -147,6 +149,17 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     backlog: () => receipts.backlog,
     isDatabaseAway: () => receipts.failures > 0,
   }
+}
+
+/** Which transport carries the calls (`UPSTREAM_TRANSPORT`); both pass one conformance suite. */
+async function openUpstream(config: Config, stack: Stack): Promise<Upstream> {
+  if (config.upstreamTransport === 'fetch') return createFetchUpstream()
+  const connectTimeoutMs = config.connectTimeoutSeconds * 1000
+  return stack.use(
+    'upstream connections',
+    () => createSocketUpstream({ connectTimeoutMs }),
+    (opened) => opened.close(),
+  )
 }
 
 /** Receipts go to the database in batches (USE-9); one that it can never take is logged whole, so that it is not lost without a word. */

@@ -112,6 +112,8 @@ function toInput(deps: ChooseDeps, exchange: Exchange, excluded: ReadonlySet<str
     model,
     nowMs,
     excluded,
+    isRetry: exchange.attempts.length > 0,
+    suspect: (entry) => deps.health.isSuspect(entry.account.id, nowMs),
     offers: (account) => {
       const provider = providerOf(account)
       return provider?.speaks.includes(protocol.id) === true && !provider.lacks.includes(operation.id)

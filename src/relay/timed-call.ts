@@ -8,7 +8,7 @@ import { canConnect } from '../lib/can-connect.ts'
 import type { Watchdog, Watched } from '../lib/watchdog.ts'
 import type { Exchange } from './exchange.ts'
 import type { RelaySettings } from './settings.ts'
-import type { Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.ts'
+import { ConnectTimeout, type Upstream, type UpstreamAnswer, type UpstreamRequest } from './upstream.ts'
 
 export type Limit = 'connect' | 'first_byte' | 'idle' | 'request' | 'drain'
 
@@ -53,7 +53,7 @@ export function startTimedCall(
   watched.limitIdle(account.firstByteTimeoutMs ?? settings.firstByteTimeoutMs)
   const totalMs = account.requestTimeoutMs ?? settings.requestTimeoutMs
   watched.limitTotal(totalMs === 0 ? 0 : Math.max(1, totalMs - (performance.now() - exchange.startedAt)))
-  probeConnection()
+  if (!call.limitsConnect) probeConnection()
 
   /** fetch does not tell when it has connected: a call without an answer for half the connect time has its address tried from outside. */
   function probeConnection(): void {
@@ -85,7 +85,12 @@ export function startTimedCall(
         watched.every(0, () => undefined)
         return answer
       },
-      (): Failure => ({ cause: causeOf(timedOut), status: null, error: null, told: null }),
+      (error): Failure => ({
+        cause: error instanceof ConnectTimeout ? 'connect_timeout' : causeOf(timedOut),
+        status: null,
+        error: null,
+        told: null,
+      }),
     ),
     watched,
     abort: call.abort,

@@ -40,6 +40,8 @@ export interface Health {
   noteSnapshot(accountId: string, snapshot: AccountSnapshot): void
   /** Is this family of models limited on this account now? */
   blocks(entry: PoolEntry, family: string, nowMs: number): boolean
+  /** Did it fail a moment ago, or is it only being probed? Others go first (ACC-5). */
+  isSuspect(accountId: string, nowMs: number): boolean
   describe(accountId: string): AccountHealth
   /** Clears every cooldown and count (`POST /admin/accounts/{id}/reset`). */
   reset(accountId: string): void
@@ -53,6 +55,9 @@ export interface HealthDeps {
   nowMs(): number
   onChange(change: HealthChange): void
 }
+
+/** How long one fault makes an account the second choice: as long as its circuit breaker remembers it. */
+const SUSPECT_MS = 30_000
 
 /** An error is in the database within this; a younger one may not be there yet. */
 const STORED_WITHIN_MS = 5000
@@ -133,6 +138,11 @@ export function createHealth(deps: HealthDeps): Health {
     blocks(entry, family, nowMs) {
       const state = states.get(entry.account.id)
       return state?.blocks.some((block) => block.family === family && isLive(block, nowMs)) === true
+    },
+    isSuspect(accountId, nowMs) {
+      const history = states.get(accountId)?.history
+      if (!history || history === NO_HISTORY) return false
+      return history.probing || nowMs - (history.faultsAtMs.at(-1) ?? Number.NEGATIVE_INFINITY) < SUSPECT_MS
     },
     describe(accountId) {
       const state = states.get(accountId)

@@ -3,6 +3,8 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { type Denial, isDenial } from '../../src/core/denial.ts'
 import type { ApiKey } from '../../src/core/entities.ts'
 import type { Payer } from '../../src/core/quota.ts'
+import { NO_COSTS } from '../../src/core/receipt.ts'
+import { NO_USAGE } from '../../src/core/usage.ts'
 import { createCounterNews } from '../../src/state/counter-news.ts'
 import type { Counters } from '../../src/state/counters.ts'
 import { type Admission, createLimiter, type Limiter, type Spend } from '../../src/state/limiter.ts'
@@ -373,9 +375,18 @@ describe('news for the counters', () => {
 
   test('receipts are told under their owner, with what they moved; of what nobody counts nothing is told (BIL-13)', async () => {
     const { news, heard } = setUpNews(makeKey({ dailyCostLimitNano: USD }))
-    const receipt = { id: 'a', keyId: 'key-1', userId: 'user-1', subscriptionId: null, billingType: 'balance' as const }
+    const receipt = {
+      id: 'a',
+      keyId: 'key-1',
+      userId: 'user-1',
+      subscriptionId: null,
+      billingType: 'balance' as const,
+      usage: { ...NO_USAGE, output: 1 },
+      costs: NO_COSTS,
+    }
     await news.flushed([
       receipt,
+      { ...receipt, id: 'refused', usage: NO_USAGE },
       { ...receipt, id: 'b', keyId: 'gone', billingType: 'none' },
       { ...receipt, id: 'c', keyId: 'gone', billingType: 'key' },
       { ...receipt, id: 'd', keyId: 'gone', userId: 'unlimited' },

@@ -167,7 +167,7 @@ function send(script: Script, request: UpstreamRequest, sent: UpstreamRequest[])
     aborted.promise,
   ])
   answer.catch(() => undefined)
-  return { answer, abort: (reason: string) => aborted.reject(new Error(reason)) }
+  return { answer, limitsConnect: true, abort: (reason: string) => aborted.reject(new Error(reason)) }
 }
 
 async function toAnswer(answered: Answered, aborted: Promise<never>): Promise<UpstreamAnswer> {
