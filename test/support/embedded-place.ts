@@ -47,7 +47,8 @@ export async function embeddedPlace(): Promise<EmbeddedPlace> {
       return database
     },
     clear: async () => {
-      for (const { stop } of running) await stop()
+      // One that fails must not leave the servers of the others running.
+      await Promise.allSettled(running.map(({ stop }) => stop()))
       rmSync(root, { recursive: true, force: true })
     },
   }
