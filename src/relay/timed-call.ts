@@ -23,6 +23,8 @@ export interface TimedCall {
   /** The client left: hang up, or read on for a while, as set globally or for the key (REL-14). */
   clientLeft(): void
   readonly timedOut: Limit | null
+  /** It was hung up on because the client had left. */
+  readonly hungUp: boolean
 }
 
 export interface TimedCallDeps {
@@ -41,6 +43,7 @@ export function startTimedCall(
   let timedOut: Limit | null = null
   let answered = false
   let draining = false
+  let hungUp = false
   const call = deps.upstream.send(request)
   const abort = (limit: Limit) => {
     timedOut ??= limit
@@ -48,7 +51,10 @@ export function startTimedCall(
   }
   const watched = deps.watchdog.watch((limit) => {
     if (limit === 'idle') abort(answered ? 'idle' : 'first_byte')
-    else abort(draining ? 'drain' : 'request')
+    else {
+      hungUp = draining
+      abort(draining ? 'drain' : 'request')
+    }
   })
   watched.limitIdle(account.firstByteTimeoutMs ?? settings.firstByteTimeoutMs)
   const totalMs = account.requestTimeoutMs ?? settings.requestTimeoutMs
@@ -70,8 +76,10 @@ export function startTimedCall(
 
   function clientLeft(): void {
     const mode = exchange.policy.key.onClientDisconnect ?? settings.onClientDisconnect
-    if (mode === 'abort') call.abort('client left')
-    else {
+    if (mode === 'abort') {
+      hungUp = true
+      call.abort('client left')
+    } else {
       draining = true
       watched.limitTotal(settings.drainTimeoutMs)
     }
@@ -85,7 +93,7 @@ export function startTimedCall(
         watched.every(0, () => undefined)
         return answer
       },
-      (): Failure => ({ cause: causeOf(timedOut), status: null, error: null, told: null }),
+      (): Failure => ({ cause: hungUp ? 'client_left' : causeOf(timedOut), status: null, error: null, told: null }),
     ),
     watched,
     abort: call.abort,
@@ -94,6 +102,9 @@ export function startTimedCall(
     clientLeft,
     get timedOut() {
       return timedOut
+    },
+    get hungUp() {
+      return hungUp
     },
   }
 }
