@@ -23,6 +23,8 @@ export interface TimedCall {
   /** The client left: hang up, or read on for a while, as set globally or for the key (REL-14). */
   clientLeft(): void
   readonly timedOut: Limit | null
+  /** It was hung up on because the client had left. */
+  readonly hungUp: boolean
 }
 
 export interface TimedCallDeps {
@@ -41,6 +43,7 @@ export function startTimedCall(
   let timedOut: Limit | null = null
   let answered = false
   let draining = false
+  let hungUp = false
   const call = deps.upstream.send(request)
   const abort = (limit: Limit) => {
     timedOut ??= limit
@@ -48,7 +51,10 @@ export function startTimedCall(
   }
   const watched = deps.watchdog.watch((limit) => {
     if (limit === 'idle') abort(answered ? 'idle' : 'first_byte')
-    else abort(draining ? 'drain' : 'request')
+    else {
+      hungUp = draining
+      abort(draining ? 'drain' : 'request')
+    }
   })
   watched.limitIdle(account.firstByteTimeoutMs ?? settings.firstByteTimeoutMs)
   const totalMs = account.requestTimeoutMs ?? settings.requestTimeoutMs
@@ -70,11 +76,19 @@ export function startTimedCall(
 
   function clientLeft(): void {
     const mode = exchange.policy.key.onClientDisconnect ?? settings.onClientDisconnect
-    if (mode === 'abort') call.abort('client left')
-    else {
+    if (mode === 'abort') {
+      hungUp = true
+      call.abort('client left')
+    } else {
       draining = true
       watched.limitTotal(settings.drainTimeoutMs)
     }
+  }
+
+  function causeOf(error: unknown): FailureCause {
+    if (hungUp) return 'client_left'
+    if (error instanceof ConnectTimeout || timedOut === 'connect') return 'connect_timeout'
+    return timedOut === null ? 'connect_error' : 'first_byte_timeout'
   }
 
   exchange.onClientGone = clientLeft
@@ -85,12 +99,7 @@ export function startTimedCall(
         watched.every(0, () => undefined)
         return answer
       },
-      (error): Failure => ({
-        cause: error instanceof ConnectTimeout ? 'connect_timeout' : causeOf(timedOut),
-        status: null,
-        error: null,
-        told: null,
-      }),
+      (error): Failure => ({ cause: causeOf(error), status: null, error: null, told: null }),
     ),
     watched,
     abort: call.abort,
@@ -100,10 +109,8 @@ export function startTimedCall(
     get timedOut() {
       return timedOut
     },
+    get hungUp() {
+      return hungUp
+    },
   }
-}
-
-function causeOf(timedOut: Limit | null): FailureCause {
-  if (timedOut === 'connect') return 'connect_timeout'
-  return timedOut === null ? 'connect_error' : 'first_byte_timeout'
 }

@@ -56,5 +56,6 @@ describe('how long a failing account stays out', () => {
   test('the client’s own faults cost an account nothing (ACC-5)', () => {
     expect(fail('client_error', [0]).decided).toEqual(['none'])
     expect(fail('masked_status', [0]).decided).toEqual(['none'])
+    expect(fail('client_left', [0]).decided).toEqual(['none'])
   })
 })
