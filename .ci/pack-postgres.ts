@@ -62,7 +62,7 @@ async function createCluster(work: string): Promise<void> {
   const ownUid = process.geteuid?.() ?? 0
   const identity = serverIdentity(into, ownUid)
   const files = filesFromPackage()
-  const programs = await installPrograms({ home: work, files, identity, ownUid })
+  const programs = installPrograms({ home: work, files, identity, ownUid })
   mkdirSync(into, { mode: 0o700 })
   await files.createCluster({ into, programs, identity })
 }

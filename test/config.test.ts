@@ -10,20 +10,20 @@ import {
   withRuntimeSettings,
 } from '../src/config.ts'
 
-function read(environment: Record<string, string>, fileText?: string, flags = {}): Config {
-  const config = readConfig({ environment, fileText, flags })
+async function read(environment: Record<string, string>, fileText?: string, flags = {}): Promise<Config> {
+  const config = await readConfig({ environment, fileText, flags })
   if ('problems' in config) throw new Error(config.problems.join('; '))
   return config
 }
 
-function problems(environment: Record<string, string>, fileText?: string): string[] {
-  const config = readConfig({ environment, fileText })
+async function problems(environment: Record<string, string>, fileText?: string): Promise<string[]> {
+  const config = await readConfig({ environment, fileText })
   return 'problems' in config ? config.problems : []
 }
 
 describe('config', () => {
-  test('no environment at all gives the documented defaults (OPS-3)', () => {
-    const config = read({})
+  test('no environment at all gives the documented defaults (OPS-3)', async () => {
+    const config = await read({})
     expect(config).toMatchObject({
       port: 8080,
       host: '0.0.0.0',
@@ -43,64 +43,67 @@ describe('config', () => {
     })
   })
 
-  test('the environment wins over the file, the file over the default, a flag over all', () => {
+  test('the environment wins over the file, the file over the default, a flag over all', async () => {
     const fileText = 'port: 1111\nhost: 127.0.0.1\nqueue_size: 7\n'
-    const config = read({ PORT: '2222', HOST: 'example' }, fileText, { host: '::1' })
+    const config = await read({ PORT: '2222', HOST: 'example' }, fileText, { host: '::1' })
     expect([config.port, config.host, config.queueSize]).toEqual([2222, '::1', 7])
   })
 
-  test('a value that is not allowed is refused naming the variable and what it may be', () => {
-    expect(problems({ RUN_MODE: 'turbo' })).toEqual(['RUN_MODE must be one of standard, simple, not "turbo"'])
-    expect(problems({ PORT: '70000' })).toEqual(['PORT must be a whole number from 0 to 65535, not "70000"'])
-    expect(problems({ PORT: '8080x' })[0]).toStartWith('PORT must be a whole number')
-    expect(problems({ FIRST_BYTE_TIMEOUT: '-1' })[0]).toMatch(/^FIRST_BYTE_TIMEOUT must be a number from 0 .*\(s\)/)
-    expect(problems({ STATISTICS_ENABLED: 'maybe' })[0]).toContain('true or false')
-    expect(problems({ TIMEZONE: 'Mars/Olympus' })[0]).toContain('IANA')
-    expect(problems({ TRUSTED_PROXIES: '10.0.0.0/8, nginx' })[0]).toContain('CIDRs')
-    expect(problems({ API_KEY_PREFIX: 'a b' })[0]).toContain('A-Z a-z 0-9')
-    expect(problems({}, 'run_mode: turbo')).toHaveLength(1)
-    expect(problems({}, 'port: [1]')).toHaveLength(1)
+  test('a value that is not allowed is refused naming the variable and what it may be', async () => {
+    expect(await problems({ RUN_MODE: 'turbo' })).toEqual(['RUN_MODE must be one of standard, simple, not "turbo"'])
+    expect(await problems({ PORT: '70000' })).toEqual(['PORT must be a whole number from 0 to 65535, not "70000"'])
+    expect((await problems({ PORT: '8080x' }))[0]).toStartWith('PORT must be a whole number')
+    expect((await problems({ FIRST_BYTE_TIMEOUT: '-1' }))[0]).toMatch(
+      /^FIRST_BYTE_TIMEOUT must be a number from 0 .*\(s\)/,
+    )
+    expect((await problems({ STATISTICS_ENABLED: 'maybe' }))[0]).toContain('true or false')
+    expect((await problems({ TIMEZONE: 'Mars/Olympus' }))[0]).toContain('IANA')
+    expect((await problems({ TRUSTED_PROXIES: '10.0.0.0/8, nginx' }))[0]).toContain('CIDRs')
+    expect((await problems({ API_KEY_PREFIX: 'a b' }))[0]).toContain('A-Z a-z 0-9')
+    expect(await problems({}, 'run_mode: turbo')).toHaveLength(1)
+    expect(await problems({}, 'port: [1]')).toHaveLength(1)
   })
 
-  test('every problem is reported, and the value of a secret never is (OPS-8)', () => {
-    const found = problems({ DATABASE_URL: 'mysql://root:hunter2@db', REDIS_DOWN: 'x', WORKERS: '0' })
+  test('every problem is reported, and the value of a secret never is (OPS-8)', async () => {
+    const found = await problems({ DATABASE_URL: 'mysql://root:hunter2@db', REDIS_DOWN: 'x', WORKERS: '0' })
     expect(found).toHaveLength(3)
     expect(found.join()).not.toContain('hunter2')
   })
 
-  test('unknown keys in the file are refused, unknown environment variables are not ours', () => {
-    expect(problems({}, 'prot: 80')).toEqual(['the config file has an unknown setting "prot"'])
-    expect(problems({ PROT: '80' })).toEqual([])
+  test('unknown keys in the file are refused, unknown environment variables are not ours', async () => {
+    expect(await problems({}, 'prot: 80')).toEqual(['the config file has an unknown setting "prot"'])
+    expect(await problems({ PROT: '80' })).toEqual([])
   })
 
-  test('a file that is no YAML, or no map, is one clear problem', () => {
-    expect(problems({}, 'port: "unclosed')).toHaveLength(1)
-    expect(problems({}, '- a\n- b')).toEqual(['the config file must be a map of settings to values'])
-    expect(problems({}, '')).toEqual([])
+  test('a file that is no YAML, or no map, is one clear problem', async () => {
+    expect(await problems({}, 'port: "unclosed')).toHaveLength(1)
+    expect(await problems({}, 'port: 1\nport: 2')).toHaveLength(1)
+    expect(await problems({}, '- a\n- b')).toEqual(['the config file must be a map of settings to values'])
+    expect(await problems({}, '')).toEqual([])
   })
 
-  test('an empty variable counts as not set', () => {
-    expect(read({ REDIS_URL: '', PORT: '' }).redisUrl).toBeNull()
+  test('an empty variable counts as not set', async () => {
+    expect((await read({ REDIS_URL: '', PORT: '' })).redisUrl).toBeNull()
   })
 
-  test('lists and truth values are read from text and from YAML alike', () => {
-    expect(read({ TRUSTED_PROXIES: ' 10.0.0.1 , ::1,' }).trustedProxies).toEqual(['10.0.0.1', '::1'])
-    expect(read({}, 'trusted_proxies: [10.0.0.1]').trustedProxies).toEqual(['10.0.0.1'])
-    expect(read({ RECORD_BODIES: 'on' }).recordBodies).toBe(true)
-    expect(read({}, 'record_bodies: true').recordBodies).toBe(true)
+  test('lists and truth values are read from text and from YAML alike', async () => {
+    expect((await read({ TRUSTED_PROXIES: ' 10.0.0.1 , ::1,' })).trustedProxies).toEqual(['10.0.0.1', '::1'])
+    expect((await read({}, 'trusted_proxies: [10.0.0.1]')).trustedProxies).toEqual(['10.0.0.1'])
+    expect((await read({ RECORD_BODIES: 'on' })).recordBodies).toBe(true)
+    expect((await read({}, 'record_bodies: true')).recordBodies).toBe(true)
   })
 
-  test('a Config cannot be changed', () => {
-    const config = read({})
+  test('a Config cannot be changed', async () => {
+    const config = await read({})
     expect(Object.isFrozen(config)).toBe(true)
     expect(Object.isFrozen(config.trustedProxies)).toBe(true)
   })
 
-  test('two readings share no list', () => {
-    expect(read({}).trustedProxies).not.toBe(read({}).trustedProxies)
+  test('two readings share no list', async () => {
+    expect((await read({})).trustedProxies).not.toBe((await read({})).trustedProxies)
   })
 
-  test('the help text lists every setting of the schema with its variable', () => {
+  test('the help text lists every setting of the schema with its variable', async () => {
     const help = describeSettings()
     const names = Object.keys(ConfigSchema.properties)
     expect(help).toHaveLength(names.length)
@@ -108,7 +111,7 @@ describe('config', () => {
     expect(help.find((line) => line.includes('CONNECT_TIMEOUT'))).toContain('[10 s]')
   })
 
-  test('variables carry the names of the rules', () => {
+  test('variables carry the names of the rules', async () => {
     const variables = Object.keys(ConfigSchema.properties).map(variableOf)
     const named =
       `PORT HOST DATABASE_URL REDIS_URL DATA_DIR ADMIN_TOKEN ENCRYPTION_KEY RUN_MODE API_KEY_PREFIX TIMEZONE LOG_LEVEL
@@ -119,28 +122,28 @@ describe('config', () => {
     expect(new Set(variables).size).toBe(variables.length)
   })
 
-  test('every default is itself allowed', () => {
-    expect(problems({})).toEqual([])
+  test('every default is itself allowed', async () => {
+    expect(await problems({})).toEqual([])
   })
 })
 
 describe('run-time settings', () => {
-  test('what operators stored is laid over the configuration, which itself stays as it was', () => {
-    const config = read({ MAX_ATTEMPTS: '7' })
+  test('what operators stored is laid over the configuration, which itself stays as it was', async () => {
+    const config = await read({ MAX_ATTEMPTS: '7' })
     const changed = withRuntimeSettings(config, { max_attempts: 2, first_byte_timeout: 30 })
     expect([changed.maxAttempts, changed.firstByteTimeoutSeconds, config.maxAttempts]).toEqual([2, 30, 7])
     expect(Object.isFrozen(changed)).toBe(true)
   })
 
-  test('a stored value that is unknown or no longer allowed is passed over', () => {
-    const config = read({})
+  test('a stored value that is unknown or no longer allowed is passed over', async () => {
+    const config = await read({})
     expect(withRuntimeSettings(config, { max_attempts: 0, port: 1, nonsense: true, redis_down: 'x' })).toEqual(config)
   })
 
-  test('only settings that need no new start can be changed', () => {
+  test('only settings that need no new start can be changed', async () => {
     const names = Object.keys(RuntimeSettings.properties)
     for (const name of ['port', 'database_url', 'admin_token', 'encryption_key', 'data_dir'])
       expect(names).not.toContain(name)
-    expect(Object.keys(runtimeSettingsOf(read({})))).toEqual(names)
+    expect(Object.keys(runtimeSettingsOf(await read({})))).toEqual(names)
   })
 })

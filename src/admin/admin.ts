@@ -13,7 +13,7 @@ import { createUsersAdmin } from './users.ts'
 
 export type Admin = ReturnType<typeof createAdmin>
 
-export function createAdmin(deps: AdminDeps & { rootToken: string; configured: Readonly<Settings> }) {
+export function createAdmin(deps: AdminDeps & { rootToken: string | null; configured: Readonly<Settings> }) {
   const { db } = deps
   return {
     users: createUsersAdmin(deps),

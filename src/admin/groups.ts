@@ -5,6 +5,7 @@ import type { Db } from '../db/client.ts'
 import {
   deleteGroupById,
   findGroupById,
+  findGroupByName,
   type GroupFilter,
   insertGroup,
   listGroups,
@@ -25,6 +26,7 @@ export function createGroupsAdmin(deps: AdminDeps) {
   return {
     list: (query: PageQuery & GroupFilter) => listGroups(db, query),
     find: (id: string) => findGroupById(db, id),
+    findByName: (name: string) => findGroupByName(db, name),
 
     async create(actor: Actor, body: Static<typeof GroupCreate.schema>): Promise<GroupRecord | Fault | null> {
       const columns = GroupCreate.read(body)

@@ -13,12 +13,12 @@ const SHOWN_CHARACTERS = 4
 /** The prefix and 32 random bytes in hex. */
 export function makeSecret(prefix: string, pepper: Uint8Array): NewSecret {
   const random = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex')
-  return { ...storedForm(prefix + random, pepper, prefix.length + SHOWN_CHARACTERS), secret: prefix + random }
+  return { ...storedForm(prefix + random, prefix, pepper), secret: prefix + random }
 }
 
 /** Of a key that exists already (import): the same, but never so much of a short key that the rest could be guessed. */
-export function storedForm(key: string, pepper: Uint8Array, shown: number): KeyMaterial {
-  const few = Math.min(shown, Math.floor(key.length / 4))
+export function storedForm(key: string, prefix: string, pepper: Uint8Array): KeyMaterial {
+  const few = Math.min(prefix.length + SHOWN_CHARACTERS, Math.floor(key.length / 4))
   return {
     keyHash: hashApiKey(pepper, key),
     keyPrefix: key.slice(0, few),

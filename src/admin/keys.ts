@@ -1,6 +1,6 @@
 /** API keys as an operator hands them out (KEY). The key itself is shown once, by create and rotate (KEY-1). */
 import type { Static } from '@sinclair/typebox'
-import { type Fault, invalid, isFault } from '../core/fault.ts'
+import { type Fault, isFault } from '../core/fault.ts'
 import {
   type ApiKeyFilter,
   deleteApiKeyById,
@@ -12,14 +12,13 @@ import {
 } from '../db/api-keys.ts'
 import type { Db } from '../db/client.ts'
 import type { PageQuery } from '../db/page.ts'
-import { parseCidr } from '../lib/ip-address.ts'
 import { ApiKeyCreate, ApiKeyPatch } from '../schema/api-key-views.ts'
 import type { ApiKeyRecord } from '../schema/api-keys.ts'
-import type { ColumnsOf } from '../schema/resource.ts'
-import { checkPattern } from './account-checks.ts'
 import type { Actor } from './actor.ts'
 import type { AdminDeps } from './deps.ts'
-import { makeSecret, storedForm } from './key-material.ts'
+import { readKeyColumns } from './key-columns.ts'
+import { createKeyImport } from './key-import.ts'
+import { makeSecret } from './key-material.ts'
 import { write } from './write.ts'
 
 export type KeysAdmin = ReturnType<typeof createKeysAdmin>
@@ -32,20 +31,18 @@ export interface IssuedKey {
   apiKey: string
 }
 
-/** A key of another gateway, in clear, and what it shall be here. */
-export type KeyImport = KeyCreateBody & { api_key: string }
-
 export function createKeysAdmin(deps: AdminDeps) {
   const { db, pepper, apiKeyPrefix, clock } = deps
   const idOf = ({ id }: ApiKeyRecord) => id
   const issuedId = ({ key }: IssuedKey) => key.id
 
   return {
+    importAll: createKeyImport(deps),
     list: (query: PageQuery & ApiKeyFilter) => listApiKeys(db, query),
     find: (id: string) => findApiKeyById(db, id),
 
     async create(actor: Actor, body: KeyCreateBody): Promise<IssuedKey | Fault | null> {
-      const columns = readColumns(ApiKeyCreate, body)
+      const columns = readKeyColumns(ApiKeyCreate, body)
       if (isFault(columns)) return columns
       const { secret, ...material } = makeSecret(apiKeyPrefix, pepper)
       const work = async (transaction: Db) =>
@@ -53,39 +50,8 @@ export function createKeysAdmin(deps: AdminDeps) {
       return write(deps, { actor, verb: 'create', kind: 'key', changes: body, work, idOf: issuedId })
     },
 
-    /** Keys that people have in their hands already, from another gateway (KEY-1): all of them, or none. */
-    async importAll(
-      actor: Actor,
-      imports: readonly KeyImport[],
-      fieldOf: (index: number) => string,
-    ): Promise<ApiKeyRecord[] | Fault | null> {
-      const imported: ApiKeyRecord[] = []
-      const work = async (transaction: Db) => {
-        for (const [index, { api_key: key, ...body }] of imports.entries()) {
-          const columns = readColumns(ApiKeyCreate, body)
-          if (isFault(columns)) return under(fieldOf(index), columns)
-          const material = storedForm(key, pepper, apiKeyPrefix.length + 4)
-          const record = await insertApiKey(transaction, { ...columns, ...material }, actor.name)
-          if (isFault(record)) return under(fieldOf(index), record)
-          imported.push(record)
-        }
-        return imported
-      }
-      const changes = { names: imports.map(({ name }) => name) }
-      const result = await write(deps, {
-        actor,
-        verb: 'import',
-        kind: 'key',
-        changes,
-        work,
-        idOf: ([first]) => first?.id ?? '',
-      })
-      for (const { id } of imported.slice(1)) if (result === imported) await deps.onChange({ kind: 'key', id })
-      return result
-    },
-
     async patch(actor: Actor, id: string, body: PatchBody): Promise<ApiKeyRecord | Fault | null> {
-      const columns = readColumns(ApiKeyPatch, body)
+      const columns = readKeyColumns(ApiKeyPatch, body)
       if (isFault(columns)) return columns
       const work = (transaction: Db) => updateApiKeyById(transaction, id, columns, actor.name)
       return write(deps, { actor, verb: 'patch', kind: 'key', changes: body, work, idOf })
@@ -111,32 +77,4 @@ export function createKeysAdmin(deps: AdminDeps) {
 
 function issued(key: ApiKeyRecord | Fault | null, apiKey: string): IssuedKey | Fault | null {
   return key === null || isFault(key) ? key : { key, apiKey }
-}
-
-/** "keys.3." in front of the field that is to blame. */
-function under(prefix: string, fault: Fault): Fault {
-  return { ...fault, field: fault.field === null ? null : `${prefix}${fault.field}` }
-}
-
-type KeyBody = typeof ApiKeyCreate | typeof ApiKeyPatch
-
-/** The columns of a body whose lists make sense too. */
-function readColumns<B extends KeyBody>(definition: B, body: Static<B['schema']>): ColumnsOf<B> | Fault {
-  const columns = definition.read(body as never) as ColumnsOf<B> | Fault
-  if (isFault(columns)) return columns
-  const { ipAllow, ipDeny, models } = columns as ColumnsOf<typeof ApiKeyPatch>
-  return checkCidrs('ip_allow', ipAllow) ?? checkCidrs('ip_deny', ipDeny) ?? checkModels(models) ?? columns
-}
-
-function checkCidrs(field: string, ranges: readonly string[] = []): Fault | null {
-  const wrong = ranges.find((range) => parseCidr(range) === null)
-  return wrong === undefined ? null : invalid(field, `"${wrong}" is neither an IP address nor a CIDR range`)
-}
-
-function checkModels(models: readonly string[] = []): Fault | null {
-  for (const model of models) {
-    const fault = checkPattern('models', model)
-    if (fault) return fault
-  }
-  return null
 }

@@ -6,6 +6,7 @@ import type { Db } from '../db/client.ts'
 import type { PageQuery } from '../db/page.ts'
 import { deleteProxyById, findProxyById, insertProxy, listProxies, updateProxyById } from '../db/proxies.ts'
 import { newId } from '../lib/ids.ts'
+import type { Secretbox } from '../lib/secretbox.ts'
 import { ProxyCreate, ProxyPatch, type ProxyRecord, type ProxyRow } from '../schema/proxies.ts'
 import { checkProxyUrl } from './account-checks.ts'
 import type { Actor } from './actor.ts'
@@ -18,18 +19,6 @@ export function createProxiesAdmin(deps: AdminDeps) {
   const { db, box, outbound } = deps
   const idOf = ({ id }: ProxyRow) => id
 
-  /** Both or none: undefined leaves what is stored, null takes it away. */
-  function seal(
-    id: string,
-    { username, password }: Partial<Pick<ProxyRecord, 'username' | 'password'>>,
-  ): string | null | undefined | Fault {
-    if (username === undefined && password === undefined) return undefined
-    if (username === null && (password === null || password === undefined)) return null
-    if (typeof username !== 'string') return invalid('username', 'username and password are given together')
-    if (typeof password !== 'string') return invalid('password', 'username and password are given together')
-    return sealProxyCredentials(box, id, { username, password })
-  }
-
   return {
     list: (query: PageQuery) => listProxies(db, query),
     find: (id: string) => findProxyById(db, id),
@@ -39,7 +28,7 @@ export function createProxiesAdmin(deps: AdminDeps) {
       if (isFault(columns)) return columns
       const { username, password, ...rest } = columns
       const id = newId()
-      const sealed = seal(id, { username, password })
+      const sealed = sealGiven(box, id, { username, password })
       const fault = checkProxyUrl(rest.url, outbound)
       if (fault) return fault
       if (isFault(sealed)) return sealed
@@ -51,7 +40,7 @@ export function createProxiesAdmin(deps: AdminDeps) {
       const columns = ProxyPatch.read(body)
       if (isFault(columns)) return columns
       const { username, password, ...rest } = columns
-      const sealed = seal(id, { username, password })
+      const sealed = sealGiven(box, id, { username, password })
       const fault = rest.url === undefined ? null : checkProxyUrl(rest.url, outbound)
       if (fault) return fault
       if (isFault(sealed)) return sealed
@@ -70,4 +59,17 @@ export function createProxiesAdmin(deps: AdminDeps) {
 /** A row as the view shows it: whether it logs in, not how. */
 export function toProxyRecord(row: ProxyRow): ProxyRecord {
   return { ...row, hasCredentials: row.sealedCredentials !== null, username: null, password: null }
+}
+
+/** Both or none: undefined leaves what is stored, null takes it away. */
+function sealGiven(
+  box: Secretbox,
+  id: string,
+  { username, password }: Partial<Pick<ProxyRecord, 'username' | 'password'>>,
+): string | null | undefined | Fault {
+  if (username === undefined && password === undefined) return undefined
+  if (username === null && (password === null || password === undefined)) return null
+  if (typeof username !== 'string') return invalid('username', 'username and password are given together')
+  if (typeof password !== 'string') return invalid('password', 'username and password are given together')
+  return sealProxyCredentials(box, id, { username, password })
 }

@@ -14,36 +14,40 @@ export interface SecretSettings {
   databaseUrl: string | null
 }
 
-export interface Secrets {
-  adminToken: string
-  encryptionKey: string
-  /** The token, if it was made just now: the one moment to show it. */
-  newAdminToken: string | null
-  adminTokenFile: string
+export interface AdminToken {
+  value: string
+  /** Was it made just now? The one moment to show it. */
+  made: boolean
+  /** Where it is kept, unless it was given. */
+  path: string
   /** Sentences for the operator's log. */
+  warnings: string[]
+}
+
+export interface EncryptionKey {
+  value: string
   warnings: string[]
 }
 
 const SHORT = 16
 
-export function openSecrets({ dataDir, adminToken, encryptionKey, databaseUrl }: SecretSettings): Secrets {
-  const adminTokenFile = join(dataDir, 'admin-token')
-  const keyFile = join(dataDir, 'encryption-key')
-  const token = given(adminToken) ?? keepSecret(adminTokenFile, () => `tpa_${randomHex()}`)
-  const key = given(encryptionKey) ?? keepSecret(keyFile, randomHex)
+/** For `serve` only: whoever makes the token must show it. */
+export function openAdminToken({ dataDir, adminToken }: SecretSettings): AdminToken {
+  const path = join(dataDir, 'admin-token')
+  const token = given(adminToken) ?? keepSecret(path, () => `tpa_${randomHex()}`)
+  const short = `ADMIN_TOKEN is shorter than ${SHORT} characters: it can be guessed`
+  return { ...token, path, warnings: token.value.length < SHORT ? [short] : [] }
+}
+
+export function openEncryptionKey({ dataDir, encryptionKey, databaseUrl }: SecretSettings): EncryptionKey {
+  const path = join(dataDir, 'encryption-key')
+  const { value } = given(encryptionKey) ?? keepSecret(path, randomHex)
   const warnings: string[] = []
-  if (token.value.length < SHORT) warnings.push(`ADMIN_TOKEN is shorter than ${SHORT} characters: it can be guessed`)
-  if (key.value.length < SHORT) warnings.push(`ENCRYPTION_KEY is shorter than ${SHORT} characters: it can be guessed`)
+  if (value.length < SHORT) warnings.push(`ENCRYPTION_KEY is shorter than ${SHORT} characters: it can be guessed`)
   if (databaseUrl !== null && encryptionKey === null) {
-    warnings.push(`ENCRYPTION_KEY is not set: other instances on this database need the key in ${keyFile}`)
+    warnings.push(`ENCRYPTION_KEY is not set: other instances on this database need the key in ${path}`)
   }
-  return {
-    adminToken: token.value,
-    encryptionKey: key.value,
-    newAdminToken: token.made ? token.value : null,
-    adminTokenFile,
-    warnings,
-  }
+  return { value, warnings }
 }
 
 function given(value: string | null): KeptSecret | null {

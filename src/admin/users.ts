@@ -1,9 +1,19 @@
 /** Users, their balance and its ledger, as an operator works with them (BIL-10, BIL-11). */
 import type { Static } from '@sinclair/typebox'
 import { type Fault, invalid, isFault } from '../core/fault.ts'
-import { changeBalance, listLedgerEntriesByPayer } from '../db/ledger.ts'
+import { NANO_PER_USD } from '../core/money.ts'
+import type { Db } from '../db/client.ts'
+import { type BalanceMovement, changeBalance, listLedgerEntriesByPayer } from '../db/ledger.ts'
 import type { PageQuery } from '../db/page.ts'
-import { deleteUserById, findUserById, insertUser, listUsers, type UserFilter, updateUserById } from '../db/users.ts'
+import {
+  deleteUserById,
+  findUserByEmail,
+  findUserById,
+  insertUser,
+  listUsers,
+  type UserFilter,
+  updateUserById,
+} from '../db/users.ts'
 import { BalanceChange } from '../schema/ledger-entries.ts'
 import { UserCreate, UserPatch, type UserRecord } from '../schema/users.ts'
 import type { Actor } from './actor.ts'
@@ -19,24 +29,25 @@ export function createUsersAdmin(deps: AdminDeps) {
   return {
     list: (query: PageQuery & UserFilter) => listUsers(db, query),
     find: (id: string) => findUserById(db, id),
+    findByEmail: (email: string) => findUserByEmail(db, email),
 
     async create(actor: Actor, body: Static<typeof UserCreate.schema>): Promise<UserRecord | Fault | null> {
       const columns = UserCreate.read(body)
       if (isFault(columns)) return columns
-      const work = (transaction: typeof db) => insertUser(transaction, columns, actor.name)
+      const work = (transaction: Db) => insertUser(transaction, columns, actor.name)
       return write(deps, { actor, verb: 'create', kind: 'user', changes: body, work, idOf })
     },
 
     async patch(actor: Actor, id: string, body: Static<typeof UserPatch.schema>): Promise<UserRecord | Fault | null> {
       const columns = UserPatch.read(body)
       if (isFault(columns)) return columns
-      const work = (transaction: typeof db) => updateUserById(transaction, id, columns)
+      const work = (transaction: Db) => updateUserById(transaction, id, columns)
       return write(deps, { actor, verb: 'patch', kind: 'user', changes: body, work, idOf })
     },
 
     /** Their keys go with them; usage and ledger stay. */
     remove(actor: Actor, id: string): Promise<true | Fault | null> {
-      const work = async (transaction: typeof db) => (await deleteUserById(transaction, id)) || null
+      const work = async (transaction: Db) => (await deleteUserById(transaction, id)) || null
       return write(deps, { actor, verb: 'delete', kind: 'user', work, idOf: () => id })
     },
 
@@ -51,11 +62,8 @@ export function createUsersAdmin(deps: AdminDeps) {
       const { amountNano, note } = columns
       if (amountNano === 0n) return invalid('amount_usd', 'amount_usd is 0: there is nothing to book')
       const kind = amountNano > 0n ? 'top_up' : 'adjustment'
-      const work = async (transaction: typeof db) => {
-        if ((await findUserById(transaction, id)) === null) return null
-        await changeBalance(transaction, { payer: 'user', payerId: id, amountNano, kind, note, actor: actor.name })
-        return findUserById(transaction, id)
-      }
+      const movement = { payerId: id, amountNano, kind, note, actor: actor.name } as const
+      const work = (transaction: Db) => moveBalance(transaction, movement)
       return write(deps, { actor, verb: 'balance', kind: 'user', changes: body, work, idOf })
     },
 
@@ -64,4 +72,16 @@ export function createUsersAdmin(deps: AdminDeps) {
       return (await findUserById(db, id)) === null ? null : listLedgerEntriesByPayer(db, id, query)
     },
   }
+}
+
+/** What `balance_usd` can show, and a JSON number still tells apart to the micro-dollar. */
+const MOST_NANO = 1_000_000_000n * NANO_PER_USD
+
+/** Null: no such user. A deleted one's row is still there, but its balance rests. */
+async function moveBalance(db: Db, movement: Omit<BalanceMovement, 'payer'>): Promise<UserRecord | Fault | null> {
+  if ((await findUserById(db, movement.payerId)) === null) return null
+  await changeBalance(db, { payer: 'user', ...movement })
+  const user = await findUserById(db, movement.payerId)
+  const isTooMuch = user !== null && (user.balanceNano > MOST_NANO || user.balanceNano < -MOST_NANO)
+  return isTooMuch ? invalid('amount_usd', 'the balance would be beyond 1,000,000,000 USD') : user
 }

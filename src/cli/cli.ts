@@ -45,6 +45,7 @@ const systemTerminal: Terminal = {
   out: (line) => console.log(line),
   error: (line) => console.error(line),
   environment: process.env,
+  readInput: () => Bun.stdin.text(),
 }
 
 export async function runCli(argv: readonly string[], terminal: Terminal = systemTerminal): Promise<number> {

@@ -6,6 +6,8 @@ export interface Terminal {
   out(line: string): void
   error(line: string): void
   environment: Readonly<Record<string, string | undefined>>
+  /** All of stdin: for secrets that must not stand in the process list. */
+  readInput(): Promise<string>
 }
 
 export interface CommandInput {

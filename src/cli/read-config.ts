@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs'
 import { type Config, readConfig } from '../config.ts'
 import { type CommandInput, WrongUse } from './command.ts'
 
-export function configOf(
+export async function configOf(
   { options, terminal }: CommandInput,
   settingOptions: readonly (keyof Config & string)[] = [],
-): Config {
+): Promise<Config> {
   const flags = Object.fromEntries(settingOptions.map((name) => [name, options[name] as string | undefined]))
-  const config = readConfig({ environment: terminal.environment, fileText: readFile(options.config), flags })
+  const config = await readConfig({ environment: terminal.environment, fileText: readFile(options.config), flags })
   if ('problems' in config) throw new WrongUse(config.problems.join('; '))
   return config
 }

@@ -22,7 +22,11 @@ export const serve: Command = {
     ...describeSettings(),
   ],
   run: async (input) => {
-    const app = await startApp(configOf(input, ['port', 'host', 'workers']))
+    const app = await startApp(await configOf(input, ['port', 'host', 'workers']))
+    const { newAdminToken } = app
+    if (newAdminToken) {
+      input.terminal.out(`admin token (shown this once, kept in ${newAdminToken.path}): ${newAdminToken.value}`)
+    }
     return await untilStopped(app)
   },
 }

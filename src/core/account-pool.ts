@@ -28,6 +28,11 @@ export interface ChooseInput {
   excluded: ReadonlySet<string>
   /** A limit of this account that concerns only some models (ACC-6): true = not now. */
   blockedFor?(entry: PoolEntry): boolean
+  /** Failed a moment ago: passed over while another of its priority can serve, and in a retry while any other can. */
+  suspect?(entry: PoolEntry): boolean
+  isRetry?: boolean
+  /** Ask `usable` as if a slot were free. */
+  ignoreFull?: boolean
 }
 
 export interface Choice {
@@ -52,6 +57,7 @@ export interface AccountPool {
   release(entry: PoolEntry): void
   /** Out of the heaps until a time (null: until changed). A longer park is never shortened by a shorter one (ACC-6). */
   park(entry: PoolEntry, cause: ParkCause, untilMs: number | null): void
+  /** Forgets what was learned about it; what the stored account says stays. */
   unpark(entry: PoolEntry): void
   /** One request at a time from now on, or no longer (ACC-6). */
   setProbing(entry: PoolEntry, probing: boolean): void
@@ -159,16 +165,16 @@ export function createAccountPool(poolsOf: (account: Account) => readonly string
 
   function choose(input: ChooseInput): Choice | null {
     wake(input.nowMs)
-    for (const tier of pools.get(input.poolId) ?? []) {
-      let chosen: PoolEntry | null = null
-      for (const kind of tier.kinds.values()) {
-        if (kind.mapper.map(input.model) === null || !input.offers(kind.sample)) continue
-        const entry = firstOf(kind, input)
-        if (entry && (chosen === null || usedBefore(entry, chosen))) chosen = entry
-      }
-      if (chosen) return { entry: chosen, upstreamModel: chosen.mapper.map(input.model) ?? input.model }
+    const tiers = pools.get(input.poolId) ?? []
+    let fallback: PoolEntry | null = null
+    for (const tier of tiers) {
+      const sound = firstOfTier(tier, input, false)
+      if (sound) return toChoice(sound, input)
+      const suspect = input.suspect ? firstOfTier(tier, input, true) : null
+      if (suspect && !input.isRetry) return toChoice(suspect, input)
+      fallback ??= suspect
     }
-    return null
+    return fallback ? toChoice(fallback, input) : null
   }
 
   function explain(input: ChooseInput): ChoiceExplained {
@@ -209,7 +215,7 @@ export function createAccountPool(poolsOf: (account: Account) => readonly string
     choose,
     usable(entry, input) {
       wake(input.nowMs)
-      if (entry.park || isFull(entry) || input.excluded.has(entry.account.id)) return null
+      if (entry.park || (isFull(entry) && !input.ignoreFull) || input.excluded.has(entry.account.id)) return null
       if (!input.offers(entry.account) || input.blockedFor?.(entry)) return null
       return poolsOf(entry.account).includes(input.poolId) ? entry.mapper.map(input.model) : null
     },
@@ -228,7 +234,8 @@ export function createAccountPool(poolsOf: (account: Account) => readonly string
     park,
     unpark(entry) {
       sleeping.remove(entry)
-      entry.park = null
+      entry.park = storedPark(entry.account, lastWakeMs)
+      if (entry.park?.untilMs) sleeping.add(entry)
       refresh(entry)
     },
     setProbing(entry, probing) {
@@ -288,10 +295,26 @@ function prune(pools: Map<string, Tier[]>, poolId: string): void {
   else if (left.length < tiers.length) pools.set(poolId, left)
 }
 
+function toChoice(entry: PoolEntry, input: ChooseInput): Choice {
+  return { entry, upstreamModel: entry.mapper.map(input.model) ?? input.model }
+}
+
+/** The least recently used account of a priority, sound or (when asked for) suspect. */
+function firstOfTier(tier: Tier, input: ChooseInput, suspects: boolean): PoolEntry | null {
+  let chosen: PoolEntry | null = null
+  for (const kind of tier.kinds.values()) {
+    if (kind.mapper.map(input.model) === null || !input.offers(kind.sample)) continue
+    const entry = firstOf(kind, input, suspects)
+    if (entry && (chosen === null || usedBefore(entry, chosen))) chosen = entry
+  }
+  return chosen
+}
+
 /** The least recently used account of a kind that this request may still use. Almost always the top of the heap. */
-function firstOf(kind: PoolKind, input: ChooseInput): PoolEntry | null {
+function firstOf(kind: PoolKind, input: ChooseInput, suspects: boolean): PoolEntry | null {
   for (const entry of kind.ready.inOrder()) {
-    if (!input.excluded.has(entry.account.id) && !input.blockedFor?.(entry)) return entry
+    if (input.excluded.has(entry.account.id) || input.blockedFor?.(entry)) continue
+    if ((input.suspect?.(entry) ?? false) === suspects) return entry
   }
   return null
 }

@@ -12,7 +12,7 @@ import type { Micro } from './entities.ts'
 import { mulDivHalfUp, type Nano } from './money.ts'
 import type { ResolvedPrice } from './price-index.ts'
 import type { Costs, PriceLine, PriceUsed } from './receipt.ts'
-import { type IterationUsage, NO_USAGE, type Usage } from './usage.ts'
+import { type IterationUsage, NO_USAGE, totalTokens, type Usage } from './usage.ts'
 
 export interface CostInput {
   usage: Usage
@@ -47,7 +47,7 @@ export interface Costed {
   costs: Costs
   charged: CostParts
   upstream: CostParts
-  /** False: a model had no price. What had one is in the costs all the same (BIL-3). */
+  /** False: a model that did something had no price. What had one is in the costs all the same (BIL-3). */
   priced: boolean
   priceUsed: PriceUsed | null
 }
@@ -82,7 +82,7 @@ function addAllCalls(exact: ExactCost, input: CostInput): Pick<Costed, 'priced' 
   }
   // A response of an unpriced model may still hold priced calls of others: then their first line stands for the whole.
   const own = price ? add(lines ? NO_USAGE : input.usage, price) : (lines?.find((line) => line !== null) ?? null)
-  if (own === null) return { priced: false, priceUsed: null }
+  if (own === null) return { priced: isNothing(input), priceUsed: null }
   const priceUsed: PriceUsed = {
     ...own,
     groupMultiplier: input.groupMultiplier,
@@ -92,6 +92,11 @@ function addAllCalls(exact: ExactCost, input: CostInput): Pick<Costed, 'priced' 
     iterations: lines,
   }
   return { priced: price !== null && !lines?.includes(null), priceUsed }
+}
+
+/** A request that was refused before it had a model is not unpriced work: there is nothing to price, now or later. */
+function isNothing({ usage, iterations }: CostInput): boolean {
+  return !iterations?.length && totalTokens(usage) === 0 && usage.webSearches === 0
 }
 
 const MICRO_PER_ONE = BigInt(ONE)

@@ -9,7 +9,7 @@ import type { ApiKey } from './entities.ts'
 import { type Limit, MOST_COUNT, type Span } from './limit.ts'
 import type { Nano } from './money.ts'
 import type { Payer } from './quota.ts'
-import { SUBSCRIPTION_WINDOWS_MS, type SubscriptionLimits, type SubscriptionWindowName } from './subscription.ts'
+import { type SubscriptionLimits, WINDOW_LENGTH_MS, type WindowName } from './subscription.ts'
 
 export interface CalendarBoundaries {
   day: Boundaries
@@ -33,7 +33,7 @@ export function toCount(nano: Nano): number {
 export type KeyCounter = 'total' | 'tokens' | 'week' | 'day' | 'slots' | 'tpm' | 'rpm' | `window-${string}`
 export const keyCounter = (keyId: string, counter: KeyCounter) => `key:${keyId}:${counter}`
 export const fundsCounter = (payer: { kind: 'key' | 'balance'; id: string }) => `${payer.kind}:${payer.id}:funds`
-export const subscriptionCounter = (id: string, window: SubscriptionWindowName) => `subscription:${id}:${window}`
+export const subscriptionCounter = (id: string, window: WindowName) => `subscription:${id}:${window}`
 
 /** What the key itself limits. Empty: nothing about it needs counting. */
 export function keyLimits(key: ApiKey, calendar: CalendarBoundaries): Limit[] {
@@ -81,7 +81,7 @@ function subscriptionLimits(id: string, group: SubscriptionLimits): Limit[] {
       name: 'subscription',
       counter: subscriptionCounter(id, window),
       measure: 'cost',
-      span: { kind: 'window', lengthMs: SUBSCRIPTION_WINDOWS_MS[window] },
+      span: { kind: 'window', lengthMs: WINDOW_LENGTH_MS[window] },
       most: toCount(mostNano),
       rule: 'hold',
       durable: true,

@@ -18,7 +18,7 @@ export function fromUsd(usd: number): Nano | null {
   return negative ? -nano : nano
 }
 
-/** Nanodollars → USD for JSON. Exact to the nanodollar up to about 9 million USD, where a JSON number ends. */
+/** Nanodollars → USD for JSON. Exact to the nanodollar up to 2^23 (8.3 million) USD: beyond, neighbouring JSON numbers lie further apart. */
 export function toUsd(nano: Nano): number {
   return Number(toUsdText(nano))
 }

@@ -60,11 +60,11 @@ export const CORRECTIONS: readonly Correction[] = [
     usdPerMillion: { input: 5.5, output: 27.5, cacheRead: 0.55, cacheWrite5m: 6.875 },
     why: `Regional profiles cost 10 % more than global ones, as the table has it for us. ${AWS}`,
   },
-  ...['gemini/gemini-2.5-flash-preview-tts', 'vertex_ai/gemini-2.5-flash-preview-tts'].map((model) => ({
-    model,
+  {
+    model: 'gemini/gemini-2.5-flash-preview-tts',
     usdPerMillion: { input: 0.5, output: 10 },
     why: `Speech is what this model generates; the table has the text model's prices. ${GOOGLE}`,
-  })),
+  },
   ...['gemini/gemini-2.5-pro-preview-tts', 'vertex_ai/gemini-2.5-pro-preview-tts'].map((model) => ({
     model,
     usdPerMillion: { input: 1, output: 20, cacheRead: null, inputAudio: null },

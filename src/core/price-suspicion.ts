@@ -5,9 +5,11 @@
 import { type Price, RATE_NAMES, type Rates, SERVICE_TIERS, type ServiceTiers } from './price.ts'
 
 const USD_PER_MILLION = 1_000_000_000
-/** The dearest real list prices are 150 in (o1-pro) and 600 out; the 16 above these limits are off by factors of 100 to a million. */
+/** The dearest real list prices are 150 in and 600 out (o1-pro); the 16 above these limits are off by factors of 100 to a million. */
 const MAX_INPUT = 200 * USD_PER_MILLION
 const MAX_OUTPUT = 1000 * USD_PER_MILLION
+/** Embeddings cost cents; the 4 rows above this are 1000 × off, or priced for a second of video. */
+const MAX_EMBEDDING = 5 * USD_PER_MILLION
 
 export function suspicionsOf(price: Price, model: { generates: boolean }): string[] {
   const found: string[] = []
@@ -17,13 +19,14 @@ export function suspicionsOf(price: Price, model: { generates: boolean }): strin
     checkSheet(sheet, rates, say)
     if (kind !== 'standard') checkTier({ sheet, over, kind, say })
   }
-  if (rates.input > MAX_INPUT || rates.output > MAX_OUTPUT) found.push('standard: absurdly dear')
+  const maxInput = model.generates ? MAX_INPUT : MAX_EMBEDDING
+  if (rates.input > maxInput || rates.output > MAX_OUTPUT) found.push('standard: absurdly dear')
   if (rates.input === 0 && rates.output === 0) found.push('standard: everything is free')
   else if (rates.input === 0) found.push('standard: input is free, output is not')
   else if (rates.output === 0 && model.generates) found.push('standard: output is free, input is not')
   // A chat model filed as an embedding model would give its output away.
   if (!model.generates && price.contextTiers) found.push('standard: an embedding model with a long-context price')
-  // 2 rows, both slips; the next steepest real model is at 10.
+  // 2 rows, both slips; the steepest real models are at 20 (Gemini's speech) and 18.
   if (rates.input > 0 && rates.output > 20 * rates.input) found.push('standard: output costs more than 20 × input')
   return found
 }

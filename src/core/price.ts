@@ -68,7 +68,6 @@ export const PriceSchema = Type.Object(
   {
     rates: Type.Object({ input: Rate, output: Rate, ...fields }, closed),
     serviceTiers: Type.Optional(ServiceTiersSchema),
-    /** Ascending by `aboveTokens`. */
     contextTiers: Type.Optional(Type.Array(ContextTierSchema)),
     /** Nanodollars for each request that did not fail (BIL-5). */
     perRequestNano: rate,
@@ -128,7 +127,9 @@ export function toServiceTier(word: string | null): ServiceTier {
 export function ratesFor(price: Price, context: RateContext): EffectiveRates {
   const base = withDefaults(price.rates, context.anthropic)
   let band: ContextTier | null = null
-  for (const tier of price.contextTiers ?? []) if (context.contextTokens > tier.aboveTokens) band = tier
+  for (const tier of price.contextTiers ?? []) {
+    if (context.contextTokens > tier.aboveTokens && tier.aboveTokens > (band?.aboveTokens ?? 0)) band = tier
+  }
   const standard = band ? scaled(base, band.rates) : base
   const aboveTokens = band ? band.aboveTokens : 0
   const { serviceTier } = context

@@ -1,18 +1,15 @@
 /**
  * A user's subscription to a group (BIL-10): requests cost no balance, but count at list price against daily, weekly and monthly limits.
- * A window starts with the first request in it and lasts 1, 7 or 30 days; when it is over the next request starts a new one, so that
- * nothing has to run for it to renew.
+ * A window starts with the first use after the last one ended and lasts 1, 7 or 30 days; nothing has to run for it to renew.
+ *
+ * Example, daily (24 h): first use Monday 15:00 → the window lasts until Tuesday 15:00; next use Wednesday 09:00 → a new one
+ * from Wednesday 09:00.
  */
 import type { Group } from './entities.ts'
 import type { Nano } from './money.ts'
 
-const DAY_MS = 86_400_000
-export const SUBSCRIPTION_WINDOWS_MS = { daily: DAY_MS, weekly: 7 * DAY_MS, monthly: 30 * DAY_MS } as const
-export type SubscriptionWindowName = keyof typeof SUBSCRIPTION_WINDOWS_MS
-const WINDOW_NAMES = Object.keys(SUBSCRIPTION_WINDOWS_MS) as SubscriptionWindowName[]
-
-export interface SubscriptionWindow {
-  /** Null: not used yet. */
+export interface UsageWindow {
+  /** Null: never used. */
   startedAtMs: number | null
   usedNano: Nano
 }
@@ -21,18 +18,29 @@ export interface Subscription {
   id: string
   userId: string
   groupId: string
-  status: 'active' | 'expired' | 'revoked'
+  status: 'active' | 'revoked'
   startsAtMs: number
-  /** Null: until revoked. */
-  expiresAtMs: number | null
-  windows: Readonly<Record<SubscriptionWindowName, SubscriptionWindow>>
+  expiresAtMs: number
+  daily: UsageWindow
+  weekly: UsageWindow
+  monthly: UsageWindow
+}
+
+export const WINDOW_NAMES = ['daily', 'weekly', 'monthly'] as const
+export type WindowName = (typeof WINDOW_NAMES)[number]
+
+const DAY_MS = 86_400_000
+export const WINDOW_LENGTH_MS: Readonly<Record<WindowName, number>> = {
+  daily: DAY_MS,
+  weekly: 7 * DAY_MS,
+  monthly: 30 * DAY_MS,
 }
 
 export type SubscriptionLimits = Pick<Group, 'dailyLimitNano' | 'weeklyLimitNano' | 'monthlyLimitNano'>
 
 export function isSubscriptionActive(subscription: Subscription, nowMs: number): boolean {
   const { status, startsAtMs, expiresAtMs } = subscription
-  return status === 'active' && startsAtMs <= nowMs && (expiresAtMs === null || nowMs < expiresAtMs)
+  return status === 'active' && startsAtMs <= nowMs && nowMs < expiresAtMs
 }
 
 /** What may still be spent: the tightest window decides. Null: no limit is set. May be negative after an estimate was exceeded. */
@@ -45,32 +53,31 @@ export function subscriptionRemaining(
   for (const name of WINDOW_NAMES) {
     const limit = limits[`${name}LimitNano`]
     if (limit === null) continue
-    const left = limit - usedIn(subscription.windows[name], name, nowMs)
+    const left = limit - usedInWindow(subscription[name], name, nowMs)
     if (remaining === null || left < remaining) remaining = left
   }
   return remaining
 }
 
-/** The windows after a request of that list price. */
-export function spendSubscription(subscription: Subscription, costNano: Nano, nowMs: number): Subscription {
-  const spend = (name: SubscriptionWindowName): SubscriptionWindow => {
-    const window = subscription.windows[name]
-    const isLive = isWindowLive(window, name, nowMs)
-    return {
-      startedAtMs: isLive ? window.startedAtMs : nowMs,
-      usedNano: usedIn(window, name, nowMs) + costNano,
-    }
-  }
-  return {
-    ...subscription,
-    windows: { daily: spend('daily'), weekly: spend('weekly'), monthly: spend('monthly') },
-  }
+/** What was used in the window that is open now. */
+export function usedInWindow(window: UsageWindow, name: WindowName, nowMs: number): Nano {
+  return isOpen(window, name, nowMs) ? window.usedNano : 0n
 }
 
-function usedIn(window: SubscriptionWindow, name: SubscriptionWindowName, nowMs: number): Nano {
-  return isWindowLive(window, name, nowMs) ? window.usedNano : 0n
+/**
+ * The window after a use. One that comes late (a batch that was held up) counts in the window that is there: money is never
+ * lost, and a window never moves backwards.
+ */
+export function addToWindow(
+  window: UsageWindow,
+  name: WindowName,
+  use: { atMs: number; amountNano: Nano },
+): UsageWindow {
+  if (window.startedAtMs !== null && use.atMs < window.startedAtMs + WINDOW_LENGTH_MS[name])
+    return { startedAtMs: window.startedAtMs, usedNano: window.usedNano + use.amountNano }
+  return { startedAtMs: use.atMs, usedNano: use.amountNano }
 }
 
-function isWindowLive(window: SubscriptionWindow, name: SubscriptionWindowName, nowMs: number): boolean {
-  return window.startedAtMs !== null && nowMs < window.startedAtMs + SUBSCRIPTION_WINDOWS_MS[name]
+function isOpen(window: UsageWindow, name: WindowName, nowMs: number): boolean {
+  return window.startedAtMs !== null && nowMs < window.startedAtMs + WINDOW_LENGTH_MS[name]
 }

@@ -13,7 +13,7 @@ export function sealCredentials(box: Secretbox, accountId: string, credentials: 
   return box.seal(JSON.stringify(credentials), contextOf('account', accountId))
 }
 
-export function openCredentials(box: Secretbox, accountId: string, sealed: string): AccountCredentials {
+export function openCredentials(box: Pick<Secretbox, 'open'>, accountId: string, sealed: string): AccountCredentials {
   return JSON.parse(box.open(sealed, contextOf('account', accountId))) as AccountCredentials
 }
 
@@ -21,7 +21,7 @@ export function sealProxyCredentials(box: Secretbox, proxyId: string, credential
   return box.seal(JSON.stringify(credentials), contextOf('proxy', proxyId))
 }
 
-export function openProxyCredentials(box: Secretbox, proxyId: string, sealed: string): ProxyCredentials {
+export function openProxyCredentials(box: Pick<Secretbox, 'open'>, proxyId: string, sealed: string): ProxyCredentials {
   return JSON.parse(box.open(sealed, contextOf('proxy', proxyId))) as ProxyCredentials
 }
 

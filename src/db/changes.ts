@@ -13,6 +13,7 @@ export const CHANGE_KINDS = [
   'group',
   'key',
   'account',
+  'account_reset',
   'proxy',
   'subscription',
   'price',

@@ -13,11 +13,17 @@ import { makeWhole } from './embedded-programs.ts'
 
 export const SOCKET_NAME = '.s.PGSQL.5432'
 
-/** Makes the cluster if there is none; refuses one that these programs can't read. */
+/** Makes the cluster if there is none (and programs to run it); refuses one that these programs can't read. */
 export async function prepareCluster(cluster: NewCluster, files: ServerFiles): Promise<void> {
   const { into, programs, identity } = cluster
-  if (!existsSync(into)) await makeWhole(into, (partial) => files.createCluster({ into: partial, programs, identity }))
-  else if (identity !== null && statSync(into).uid !== identity.uid) giveTo(identity, into)
+  if (existsSync(into)) {
+    if (identity !== null && statSync(into).uid !== identity.uid) giveTo(identity, into)
+  } else {
+    await makeWhole(into, async (partial) => {
+      await files.createCluster({ into: partial, programs, identity })
+      await programs
+    })
+  }
   const major = readFileSync(join(into, 'PG_VERSION'), 'utf8').trim()
   if (major === POSTGRES_MAJOR) return
   throw new Error(

@@ -17,7 +17,7 @@ export interface ServerFiles {
 
 export interface NewCluster {
   into: string
-  programs: string
+  programs: Promise<string>
   identity: ServerIdentity | null
 }
 

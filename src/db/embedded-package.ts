@@ -31,7 +31,8 @@ export function filesFromPackage(): ServerFiles {
  * The builtin C.UTF-8 locale sorts by code point and needs nothing of the machine's locales, so a cluster means the same
  * everywhere. Checksums tell of rotten pages. Whoever reaches the socket is trusted: its directory is the owner's alone.
  */
-export async function createCluster({ into, programs, identity }: NewCluster): Promise<void> {
+export async function createCluster({ into, programs: installing, identity }: NewCluster): Promise<void> {
+  const programs = await installing
   if (identity !== null) giveTo(identity, into)
   const run = { cwd: into, env: { LC_ALL: 'C', TZ: 'UTC', PATH: '/usr/bin:/bin' }, ...identity }
   const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8']

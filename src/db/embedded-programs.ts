@@ -19,21 +19,26 @@ export interface ProgramsWanted {
   files: ServerFiles
   identity: ServerIdentity | null
   ownUid: number
+  /** Where else to try, in this order. */
+  caches?: string[]
 }
 
 const PARTIAL = 'partial-'
 const ABANDONED_AFTER_MS = 3_600_000
 
 /** The directory whose `bin/postgres` is ready to run. */
-export async function installPrograms({ home, files, identity, ownUid }: ProgramsWanted): Promise<string> {
+export async function installPrograms(wanted: ProgramsWanted): Promise<string> {
+  const { home, files, identity, ownUid, caches = cacheDirectories(ownUid) } = wanted
   const reachable = (directory: string) => identity === null || canReach(directory, identity)
-  if (files.inPlace !== null && reachable(files.inPlace)) return files.inPlace
   const reasons = new Set<string>()
-  for (const shelf of [home, ...cacheDirectories(ownUid)]) {
+  for (const place of [files.inPlace, home, ...caches]) {
+    if (place === null) continue
     try {
-      if (shelf !== home) makeCacheDirectory(shelf, ownUid)
-      if (!reachable(shelf)) throw new Error(`user ${identity?.uid} can't enter ${shelf}`)
-      return await putOn(shelf, files, identity)
+      if (caches.includes(place)) makeCacheDirectory(place, ownUid)
+      if (!reachable(place)) throw new Error(`user ${identity?.uid} can't enter ${place}`)
+      if (place !== files.inPlace) return await putOn(place, files, identity)
+      await runOnce(place, identity)
+      return place
     } catch (cause) {
       reasons.add((cause as Error).message)
     }
@@ -75,17 +80,35 @@ async function putOn(shelf: string, files: ServerFiles, identity: ServerIdentity
   await makeWhole(programs, async (partial) => {
     await files.unpackPrograms(partial)
     openToAll(partial)
-    await runOnce(join(partial, 'bin/postgres'), identity)
+    await runOnce(partial, identity)
   })
   return programs
 }
 
 /** Tells everything at once: closed directories, noexec, another C library, a missing libstdc++. */
-async function runOnce(postgres: string, identity: ServerIdentity | null): Promise<void> {
-  const child = Bun.spawn([postgres, '--version'], { ...identity, stdout: 'ignore', stderr: 'pipe' })
+async function runOnce(programs: string, identity: ServerIdentity | null): Promise<void> {
+  const command = [join(programs, 'bin/postgres'), '--version']
+  const child = attempt(() => Bun.spawn(command, { ...identity, stdout: 'ignore', stderr: 'pipe' }))
   const said = await new Response(child.stderr).text()
-  if ((await child.exited) !== 0)
-    throw new Error(said.trim().split('\n')[0]?.split(': ').slice(1).join(': ') ?? 'it ended at once')
+  if ((await child.exited) === 0) return
+  // "/where/it/is/postgres: error while loading shared libraries: …"
+  const [line = ''] = said.trim().split('\n')
+  throw new Error(line.split(': ').slice(1).join(': ') || 'it ended at once')
+}
+
+const SPAWN_FAULTS: Record<string, string> = {
+  EPERM: 'this root may not run programs as another user (run turnpike as an ordinary user)',
+  EACCES: 'programs may not be run from its directory (mounted noexec?)',
+  ENOENT: 'the system has no glibc to run it with',
+}
+
+function attempt<T>(spawn: () => T): T {
+  try {
+    return spawn()
+  } catch (cause) {
+    const { code = '', message } = cause as NodeJS.ErrnoException
+    throw new Error(SPAWN_FAULTS[code] ?? message, { cause })
+  }
 }
 
 function cacheDirectories(ownUid: number): string[] {

@@ -10,18 +10,10 @@
  */
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import postgres from 'postgres'
 import type { FileLock } from '../lib/file-lock.ts'
 import { clusterMark, isServerOf, readPostmasterFile } from './embedded-cluster.ts'
 import { OWN_DIRECTORY } from './embedded-files.ts'
 import type { ServerIdentity } from './embedded-identity.ts'
-
-/** Options for postgres.js: a host that is a directory means the socket in it. */
-export interface SocketTarget {
-  host: string
-  username: string
-  database: string
-}
 
 export interface PostmasterWanted {
   cluster: string
@@ -65,7 +57,8 @@ const SETTINGS = {
 }
 
 const POLL_MS = 3
-const RECOVERY_LIMIT_MS = 300_000
+/** Recovery after a crash takes seconds (max_wal_size bounds it); a very slow disk, minutes. */
+export const START_LIMIT_MS = 300_000
 const IMMEDIATE_LIMIT_MS = 5_000
 
 /** Resolves once the server accepts connections, with its pid. */
@@ -77,33 +70,22 @@ export async function startPostmaster(wanted: PostmasterWanted): Promise<number>
   ])
   const command = [join(programs, 'bin/postgres'), '-D', OWN_DIRECTORY, ...settings, '-c', clusterMark(cluster)]
   const log = openSync(logFile, 'a', 0o600)
+  const stdio: [number, number, number] = [lock.fd, log, log]
   const child = Bun.spawn(command, {
     cwd: cluster,
     env: { LC_ALL: 'C', TZ: 'UTC' },
-    stdio: [lock.fd, log, log],
+    stdio,
     detached: true,
     ...identity,
   })
   closeSync(log)
   child.unref()
-  await waitUntil(() => child.exitCode !== null || child.signalCode !== null || accepts(cluster, child.pid))
+  const ended = () => child.exitCode !== null || child.signalCode !== null
+  await waitUntil(() => ended() || accepts(cluster, child.pid), START_LIMIT_MS)
   if (accepts(cluster, child.pid)) return child.pid
   throw new Error(
     `The embedded Postgres did not start: ${lastWords(logFile)} (more in ${logFile}); or set DATABASE_URL`,
   )
-}
-
-/** Does a query get an answer? Costs one connection, about 5 ms. */
-export async function answers(target: SocketTarget): Promise<boolean> {
-  const sql = postgres({ ...target, max: 1, connect_timeout: 5, fetch_types: false, onnotice: () => {} })
-  try {
-    await sql`select 1`
-    return true
-  } catch {
-    return false
-  } finally {
-    await sql.end({ timeout: 1 }).catch(() => {})
-  }
 }
 
 export interface Ending {
@@ -120,15 +102,23 @@ export async function stopPostmaster({
   fastWithinMs,
 }: Ending): Promise<'stopped' | 'killed' | 'out of reach'> {
   const pid = readPostmasterFile(cluster)?.pid
-  if (pid === undefined || !isServerOf(cluster, pid)) return gone() ? 'stopped' : 'out of reach'
-  process.kill(pid, 'SIGINT')
-  if (await waitUntil(gone, fastWithinMs)) return 'stopped'
-  process.kill(pid, 'SIGQUIT')
-  return (await waitUntil(gone, IMMEDIATE_LIMIT_MS)) ? 'killed' : 'out of reach'
+  const signal = (name: 'SIGINT' | 'SIGQUIT') => pid !== undefined && isServerOf(cluster, pid) && sent(pid, name)
+  if (signal('SIGINT') && (await waitUntil(gone, fastWithinMs))) return 'stopped'
+  if (gone()) return 'stopped'
+  return signal('SIGQUIT') && (await waitUntil(gone, IMMEDIATE_LIMIT_MS)) ? 'killed' : 'out of reach'
+}
+
+/** False for another user's process, and for one that has just ended. */
+function sent(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal)
+  } catch {
+    return false
+  }
 }
 
 /** False when `limitMs` passed first. */
-export async function waitUntil(condition: () => boolean, limitMs = RECOVERY_LIMIT_MS): Promise<boolean> {
+export async function waitUntil(condition: () => boolean, limitMs: number): Promise<boolean> {
   const started = performance.now()
   while (!condition()) {
     if (performance.now() - started > limitMs) return false

@@ -1,6 +1,8 @@
 /** Totals of users, keys, accounts, groups and models: joined to their owners' lists, and by themselves (BIL-12). */
-import { and, eq, type SQL, sql } from 'drizzle-orm'
+import { and, eq, gte, type SQL, sql } from 'drizzle-orm'
 import type { AnyPgColumn } from 'drizzle-orm/pg-core'
+import type { Nano } from '../core/money.ts'
+import { type RollupScope, usageDaily } from '../schema/usage-rollups.ts'
 import { ALL_TIME, type TotalScope, type UsageTotalRow, usageTotals } from '../schema/usage-totals.ts'
 import type { Db } from './client.ts'
 
@@ -30,6 +32,26 @@ export async function listUsageTotals(db: Db, scope: TotalScope, period = ALL_TI
     .select()
     .from(usageTotals)
     .where(and(eq(usageTotals.scope, scope), eq(usageTotals.period, period)))
+}
+
+/**
+ * List-price cost of each user, key, account or group from a day on ("2026-07-24", in the rollup's time zone): what daily and
+ * weekly limits start from after a restart.
+ */
+export async function listCostsSince(
+  db: Db,
+  scope: Exclude<RollupScope, 'all'>,
+  day: string,
+): Promise<{ scopeId: string; costNano: Nano }[]> {
+  return db
+    .select({
+      scopeId: usageDaily.scopeId,
+      costNano: sql<Nano>`sum(${usageDaily.costNano})`.mapWith(usageDaily.costNano),
+    })
+    .from(usageDaily)
+    .where(and(eq(usageDaily.scope, scope), gte(usageDaily.day, day)))
+    .groupBy(usageDaily.scopeId)
+    .orderBy(usageDaily.scopeId)
 }
 
 export function orZero<C extends AnyPgColumn>(column: C) {

@@ -24,20 +24,20 @@ export interface HttpParts {
   admin?: { calls: readonly Call[]; deps: ServeDeps }
   /** Registers the client endpoints (`./relay-routes.ts`); absent on the admin API's own address. */
   relayRoutes?: (app: AnyElysia) => AnyElysia
+  /** The 404 of a client, in its dialect. The operator's paths keep the operator's shape. */
+  unknownEndpoint?: (request: Request) => Response
 }
 
-export function createHttpApp({ log, version, checks, admin, relayRoutes }: HttpParts): AnyElysia {
+export function createHttpApp(parts: HttpParts): AnyElysia {
+  const { version, checks, admin, relayRoutes } = parts
   const app: AnyElysia = new Elysia({
     aot: true,
     strictPath: true,
     normalize: false,
     handler: { standardHostname: false },
-  }).onError(({ code, error, request }) => answerError({ code, error, request, log }))
+  }).onError(({ code, error, request }) => answerError({ code, error, request }, parts))
   app.use(healthRoutes(checks)).get('/', homePage, { detail: { hide: true } })
-  if (admin) {
-    const routes = adminRoutes(admin.calls, admin.deps)
-    app.use(routes).use(docsRoutes(routes, version))
-  }
+  if (admin) app.use(adminRoutes(admin.calls, admin.deps)).use(docsRoutes(admin.calls, version))
   return relayRoutes ? relayRoutes(app) : app
 }
 
@@ -47,18 +47,23 @@ function homePage(): Response {
 }
 
 /** Elysia's own bodies echo what was sent (422) or the exception's message (500): ours say only what a stranger may know. */
-function answerError({ code, error, request, log }: { code: unknown; error: unknown; request: Request; log: Log }) {
-  if (code === 'NOT_FOUND')
-    return problemAnswer(problem(404, 'unknown_endpoint', 'there is nothing at this path with this method'))
+function answerError({ code, error, request }: { code: unknown; error: unknown; request: Request }, parts: HttpParts) {
+  if (code === 'NOT_FOUND') return answerNotFound(request, parts)
   if (code === 'PARSE') return problemAnswer(problem(400, 'invalid_json', 'the body is not valid JSON'))
   if (code === 'VALIDATION')
     return problemAnswer(problem(422, 'invalid_body', 'the request is not what this call takes'))
   const requestId = newId()
-  log.error('request failed', { requestId, method: request.method, path: pathOf(request.url), error })
+  parts.log.error('request failed', { requestId, method: request.method, path: pathOf(request.url), error })
   return problemAnswer(
     problem(500, 'internal_error', 'turnpike failed at this; the log has the details under the request id'),
     requestId,
   )
+}
+
+function answerNotFound(request: Request, { unknownEndpoint }: HttpParts): Response {
+  const isOperators = /^\/(admin|swagger)(\/|$)/.test(pathOf(request.url))
+  if (unknownEndpoint && !isOperators) return unknownEndpoint(request)
+  return problemAnswer(problem(404, 'unknown_endpoint', 'there is nothing at this path with this method'))
 }
 
 /** Without the query, which may carry a key. */

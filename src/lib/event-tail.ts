@@ -57,6 +57,7 @@ interface State {
   /** Byte n of the stream is at `n mod ring.length`; lengths are powers of two. Null until the first byte. */
   ring: Uint8Array | null
   head: Uint8Array | null
+  /** As of the last byte: `followLarge` runs with every chunk while there is one. */
   large: LargeEvent | null
   total: number
   /** Where the event that is open now starts. */
@@ -89,16 +90,14 @@ export function createEventTail(options: EventTailOptions): EventTail {
 function push(state: State, chunk: Uint8Array): void {
   const length = chunk.length
   if (length === 0) return
-  const ring = (state.ring ??= new Uint8Array(WINDOW_BYTES))
+  state.ring ??= new Uint8Array(WINDOW_BYTES)
   const { total, ending } = state
   const end = total + length
   const nextOpen = state.framed ? lastEventEnd(chunk, length, ending) : -1
   if (end > WINDOW_BYTES && state.head === null)
     state.head = gather(state, chunk, { start: 0, size: state.options.headBytes })
-  if (state.large !== null || end - state.open > WINDOW_BYTES) {
-    followLarge(state, chunk)
-    write(state.ring, chunk, total)
-  } else write(ring, chunk, total)
+  if (state.large !== null || end - state.open > WINDOW_BYTES) followLarge(state, chunk, nextOpen >= 0)
+  write(state.ring, chunk, total)
   state.total = end
   if (nextOpen >= 0) state.open = total + nextOpen
   ending.beforeLast = length > 1 ? chunk[length - 2]! : ending.last
@@ -106,7 +105,7 @@ function push(state: State, chunk: Uint8Array): void {
 }
 
 /** Finds the large event of the stream as it is with this chunk, not yet written, at its end; makes room for it. */
-function followLarge(state: State, chunk: Uint8Array): void {
+function followLarge(state: State, chunk: Uint8Array, endsSome: boolean): void {
   const { total, open, large } = state
   const end = total + chunk.length
   const edge = end - WINDOW_BYTES
@@ -115,9 +114,9 @@ function followLarge(state: State, chunk: Uint8Array): void {
     if (large !== null && edge >= large.end) state.large = null
   } else {
     const within = Math.max(0, edge - total)
-    const boundary = state.framed ? lastEventEnd(chunk, within, state.ending) : -1
+    const boundary = endsSome ? lastEventEnd(chunk, within, state.ending) : -1
     const start = boundary >= 0 ? total + boundary : open
-    const next = state.framed ? firstEventEnd(chunk, within, state.ending) : -1
+    const next = endsSome ? firstEventEnd(chunk, within, state.ending) : -1
     const until = next >= 0 ? total + next : Number.POSITIVE_INFINITY
     if (start >= edge || Math.min(until, end) - start <= WINDOW_BYTES) state.large = null
     else if (large?.start === start) large.end = until
@@ -185,7 +184,7 @@ function kept(state: State): Kept {
   const { large, total, head } = state
   const edge = total - WINDOW_BYTES
   if (edge <= 0) return { head: null, opening: null, tail: fromRing(state, 0, total), aligned: true }
-  if (large === null || !large.worth || edge >= large.end) {
+  if (large === null || !large.worth) {
     return { head, opening: null, tail: fromRing(state, edge, total), aligned: false }
   }
   const from = Math.max(large.start, total - LARGEST_KEPT_BYTES)

@@ -5,13 +5,13 @@
  * does not allow there; that position is `bytes.length` when the token is merely cut off. Nothing is decoded: bytes
  * from 0x80 up are taken as they are, as a lenient text decoder would (https://www.rfc-editor.org/rfc/rfc8259).
  */
-export const TAB = 0x09
+const TAB = 0x09
 export const LINE_FEED = 0x0a
 export const CARRIAGE_RETURN = 0x0d
-export const SPACE = 0x20
+const SPACE = 0x20
 export const QUOTE = 0x22
 export const COMMA = 0x2c
-export const MINUS = 0x2d
+const MINUS = 0x2d
 export const COLON = 0x3a
 export const OPEN_BRACKET = 0x5b
 export const BACKSLASH = 0x5c
@@ -29,7 +29,6 @@ const encoder = new TextEncoder()
 const TRUE = encoder.encode('true')
 const FALSE = encoder.encode('false')
 const NULL = encoder.encode('null')
-/** The bytes that may follow a backslash. */
 const ESCAPABLE = new Uint8Array(256)
 for (const byte of encoder.encode('"\\/bfnrtu')) ESCAPABLE[byte] = 1
 
@@ -45,7 +44,7 @@ export function spaceEnd(bytes: Uint8Array, from: number): number {
   return pos
 }
 
-function isSpace(byte: number): boolean {
+export function isSpace(byte: number): boolean {
   return byte === SPACE || byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === TAB
 }
 
@@ -85,11 +84,11 @@ export function stringEnd(bytes: Uint8Array, view: DataView, from: number): numb
 }
 
 /** `from` is the backslash. A lone surrogate half is allowed, as in JSON.parse. */
-export function escapeEnd(bytes: Uint8Array, from: number): number {
+function escapeEnd(bytes: Uint8Array, from: number): number {
   const at = from + 1
   if (at >= bytes.length) return ~at
   const byte = bytes[at]!
-  if (ESCAPABLE[byte] === 0) return ~at
+  if (!isEscapable(byte)) return ~at
   if (byte !== LETTER_U) return at + 1
   for (let pos = at + 1; pos < at + 5; pos++) {
     if (pos >= bytes.length || !isHexDigit(bytes[pos]!)) return ~pos
@@ -97,7 +96,12 @@ export function escapeEnd(bytes: Uint8Array, from: number): number {
   return at + 5
 }
 
-function isHexDigit(byte: number): boolean {
+/** May it follow a backslash? */
+export function isEscapable(byte: number): boolean {
+  return ESCAPABLE[byte] === 1
+}
+
+export function isHexDigit(byte: number): boolean {
   return isDigit(byte) || ((byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x66)
 }
 

@@ -61,12 +61,20 @@ export function nodeOfKey<Name extends string>(
     if (bytes[start + key.bytes.length] === QUOTE && startsWith(bytes, start, key.bytes)) return key.node
   }
   let end = start
-  while (bytes[end] !== QUOTE && bytes[end] !== BACKSLASH) end++
-  return bytes[end] === QUOTE ? null : nodeOfText(keys, readStringAt(bytes, start - 1))
+  while (end < bytes.length && bytes[end] !== QUOTE && bytes[end] !== BACKSLASH) end++
+  if (bytes[end] !== BACKSLASH) return null
+  const text = readStringAt(bytes, start - 1)
+  return keys.find((key) => key.text === text)?.node ?? null
 }
 
-export function nodeOfText<Name extends string>(keys: readonly PathKey<Name>[], text: string): PathNode<Name> | null {
-  return keys.find((key) => key.text === text)?.node ?? null
+/** Where the element at `index` of an array leads to. `parent`: what is wanted of the array. */
+export function nodeOfElement<Name extends string>(
+  parent: PathNode<Name> | null,
+  index: number,
+): PathNode<Name> | null {
+  if (parent === null || parent.elements === null) return null
+  const { from, to, node } = parent.elements
+  return index >= from && index < to ? node : null
 }
 
 function startsWith(bytes: Uint8Array, start: number, wanted: Uint8Array): boolean {

@@ -1,6 +1,6 @@
 /**
- * Reads single values out of JSON bytes that `json-scan` has found valid. A span of another kind of value reads as null
- * (or undefined where null is a value): callers decide what a wrong type means.
+ * Reads single values out of JSON bytes that `json-scan` has found valid. A value of another kind reads as null: the
+ * caller decides what a wrong type means.
  */
 import { OPEN_BRACE, OPEN_BRACKET, QUOTE, stringEnd, viewOf } from './json-bytes.ts'
 

@@ -22,7 +22,7 @@ import {
   stringEnd,
   viewOf,
 } from './json-bytes.ts'
-import { compileJsonPaths, nodeOfKey, type PathNode } from './json-paths.ts'
+import { compileJsonPaths, nodeOfElement, nodeOfKey, type PathNode } from './json-paths.ts'
 import type { Span } from './json-read.ts'
 
 /** Deeper documents are refused: no client nests like that, and whoever parses the body next may recurse. */
@@ -42,7 +42,7 @@ export interface JsonScan<Name extends string> {
   root: Span
   /** Spans of the values that JSON.parse would keep, in document order. */
   found: Record<Name, Span[]>
-  /** Spans of wanted values that a later duplicate of their key, or of a key above them, replaced. */
+  /** Spans, in no order, of wanted values that a later duplicate of their key, or of a key above them, replaced. */
   superseded: Partial<Record<Name, Span[]>>
 }
 
@@ -97,7 +97,7 @@ function scanDocument(bytes: Uint8Array, root: PathNode, scan: JsonScan<string>)
   if (pos < bytes.length || walk.depth >= 0) scan.fault ??= scan.at < bytes.length ? 'syntax' : 'cut-off'
 }
 
-// The three below answer the position of the next value, or of what follows the document when `depth` has become -1,
+// The four below answer the position of the next value, or of what follows the document when `depth` has become -1,
 // or `~position` of a fault.
 
 function enterContainer(walk: Walk, start: number, span: Span | null): number {
@@ -149,12 +149,7 @@ function enterMember(walk: Walk, start: number): number {
 }
 
 function enterElement(walk: Walk, start: number): number {
-  const parent = nodes[walk.depth]!
-  walk.node = null
-  if (parent === null || parent.elements === null) return start
-  const { from, to, node } = parent.elements
-  const index = ++elementIndexes[walk.depth]!
-  if (index >= from && index < to) walk.node = node
+  walk.node = nodeOfElement(nodes[walk.depth]!, ++elementIndexes[walk.depth]!)
   return start
 }
 

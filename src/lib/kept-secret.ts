@@ -5,7 +5,18 @@
  * If it fails: throws with the path; a file that is there but empty is an error, not a reason to make another secret, for
  * whatever was sealed with the first one would be lost.
  */
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 
 export interface KeptSecret {
@@ -51,9 +62,20 @@ function publish(path: string, value: string): boolean {
     linkSync(aside, path)
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    return false
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    return copyTo(aside, path)
   } finally {
     unlinkSync(aside)
+  }
+}
+
+/** For file systems without hard links. */
+function copyTo(aside: string, path: string): boolean {
+  try {
+    copyFileSync(aside, path, constants.COPYFILE_EXCL)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
   }
 }

@@ -33,7 +33,12 @@ export interface LogOptions {
 }
 
 export function createLog(options: LogOptions = {}): Log {
-  const { level = 'info', pretty = process.stdout.isTTY === true, write = writeStdout, clock = systemClock } = options
+  const {
+    level = 'info',
+    pretty = process.stdout.isTTY === true,
+    write = stdoutWriter(),
+    clock = systemClock,
+  } = options
   const render = pretty ? renderPretty : renderJson
 
   function logWith(base: LogFields): Log {
@@ -91,8 +96,10 @@ function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, ' ')
 }
 
-function writeStdout(line: string): void {
-  process.stdout.write(line)
+/** A reader that went away (EPIPE) or a full disk must cost lines, not the process: without a listener Bun ends it. */
+function stdoutWriter(): (line: string) => void {
+  if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', () => {})
+  return (line) => void process.stdout.write(line)
 }
 
 /** For tests and for tools that must stay quiet. */

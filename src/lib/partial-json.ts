@@ -131,12 +131,11 @@ function endOfString(text: string, start: number): number {
   return -1
 }
 
-/** Index of the opening quote of the string that ends at `end`, or -1 when it is before the text's start (or may be). */
+/** Index of the opening quote of the string that ends at `end`, or -1 when it is before the text's start. */
 function startOfString(text: string, end: number): number {
-  for (let at = text.lastIndexOf('"', end - 1); at >= 0 && end > 0; at = at > 0 ? text.lastIndexOf('"', at - 1) : -1) {
-    const backslashes = backslashesBefore(text, at)
-    if (backslashes === at) return -1
-    if (backslashes % 2 === 0) return at
+  for (let at = end - 1; at >= 0; at--) {
+    at = text.lastIndexOf('"', at)
+    if (at < 0 || backslashesBefore(text, at) % 2 === 0) return at
   }
   return -1
 }

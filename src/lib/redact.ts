@@ -40,18 +40,34 @@ export function redactText(text: string): string {
   return clean
 }
 
-/** A copy fit for JSON: secrets hidden, bigints as text, errors as `{ name, message }`, too deep or too long cut. */
+/** A copy fit for JSON: secrets hidden, bigints as text, errors with their stack and causes, too deep or too long cut. */
 export function redact(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return redactText(value)
   if (typeof value === 'bigint') return value.toString()
   if (typeof value === 'function' || typeof value === 'symbol') return undefined
   if (typeof value !== 'object' || value === null) return value
-  if (value instanceof Error) return { name: value.name, message: redactText(value.message) }
+  if (value instanceof Error) return redactError(value, depth)
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString()
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`
   if (depth >= MAX_DEPTH) return '[deep]'
   if (Array.isArray(value)) return value.slice(0, MAX_ITEMS).map((item) => redact(item, depth + 1))
   return redactFields(value, depth)
+}
+
+const MAX_FRAMES = 8
+
+/** What a person needs to find the fault. Query parameters, which database drivers put behind the message, are rows: cut off. */
+function redactError(error: Error, depth: number): Record<string, unknown> {
+  const [message = ''] = error.message.split('\nparams:')
+  const frames = (error.stack ?? '').split('\n').flatMap((line) => /^\s+at (.*)/.exec(line)?.[1] ?? [])
+  const { code } = error as { code?: unknown }
+  return {
+    name: error.name,
+    message: redactText(message),
+    ...(typeof code === 'string' ? { code } : {}),
+    ...(frames.length > 0 ? { stack: frames.slice(0, MAX_FRAMES) } : {}),
+    ...(error.cause === undefined || depth >= MAX_DEPTH ? {} : { cause: redact(error.cause, depth + 1) }),
+  }
 }
 
 function redactFields(value: object, depth: number): Record<string, unknown> {

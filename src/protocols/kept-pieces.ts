@@ -4,7 +4,7 @@
  */
 import type { Kept } from '../lib/event-tail.ts'
 import { parseJson } from '../lib/json-values.ts'
-import { joinEnds } from '../lib/partial-json.ts'
+import { joinEnds, readPrefix } from '../lib/partial-json.ts'
 import { readBlock, splitBlocks } from '../lib/sse-block.ts'
 import { jsonPiece, type Piece, readPiece } from './piece.ts'
 
@@ -13,18 +13,40 @@ const GLANCE_BYTES = 2048
 
 const decoder = new TextDecoder()
 
+/** Which of the kept events are worth parsing: a 4 kB window holds 15, nearly all of them text (15 × 2 µs). */
+export interface Selection {
+  /** Events that say nothing, recognised by their bytes. */
+  skips(block: string): boolean
+  /** Of the others, how many of the beginning and of the end. */
+  first: number
+  last: number
+}
+
 /** Events of the stream's beginning (if they are not in the tail anyway), then those of its end. */
-export function ssePieces(kept: Kept): Piece[] {
-  const pieces: Piece[] = []
-  if (kept.head !== null)
-    for (const block of splitBlocks(decoder.decode(kept.head)).blocks) pieces.push(readPiece(block))
+export function ssePieces(kept: Kept, selection: Selection): Piece[] {
+  const says = (block: string): boolean => block !== '' && !selection.skips(block)
   const { blocks, rest } = splitBlocks(decoder.decode(kept.tail))
   const front = kept.aligned ? '' : blocks.shift()
+  const pieces = kept.head === null ? [] : headPieces(decoder.decode(kept.head), says).slice(0, selection.first)
   if (front && kept.opening !== null) pieces.push(joinedPiece(decoder.decode(kept.opening), front))
-  for (const block of blocks) pieces.push(readPiece(block))
-  const openPiece = front === undefined ? null : lastPiece(rest)
-  if (openPiece !== null) pieces.push(openPiece)
+  for (const block of blocks.filter(says).slice(-selection.last)) pieces.push(readPiece(block))
+  const open = front === undefined ? null : lastPiece(rest)
+  if (open !== null) pieces.push(open)
   return pieces
+}
+
+/** A first event larger than the head (`response.created` with Codex's instructions) is read as far as it goes: its id comes first. */
+function headPieces(head: string, says: (block: string) => boolean): Piece[] {
+  const { blocks, rest } = splitBlocks(head)
+  const pieces = blocks.filter(says).map(readPiece)
+  if (pieces.length > 0) return pieces
+  const { event, data } = readBlock(rest)
+  const prefix = data === null ? undefined : readPrefix(data)
+  return prefix === undefined ? [] : [jsonPiece(prefix.value, event)]
+}
+
+export function isComment(block: string): boolean {
+  return block.startsWith(':')
 }
 
 /** An event that no blank line ends counts if it is whole: some vendors leave the last blank line out. */
@@ -42,8 +64,8 @@ function joinedPiece(opening: string, ending: string): Piece {
 }
 
 /**
- * A JSON body, without parsing it where a glance at both ends suffices (REL-17). `enough` says whether it did.
- * Undefined: the body is no whole JSON.
+ * A JSON body, without parsing it where a glance at both ends suffices (REL-17); `enough` says whether it did. A body no longer
+ * than the two glances is parsed at once. Undefined: the body is no whole JSON.
  */
 export function bodyValue(kept: Kept, enough: (value: unknown) => boolean): unknown {
   const { tail, aligned } = kept

@@ -8,18 +8,15 @@
 import { jsonKind, readString, type Span } from '../lib/json-read.ts'
 import { createJsonScanner } from '../lib/json-scan.ts'
 
-/** A first user message further back than this is not looked for: use `messages[<32]` and `messages[<32].role`. */
-const scanMessage = createJsonScanner({
-  content: 'content',
-  contentText: 'content[<16].text',
-  partText: 'parts[<16].text',
-})
+/** Gemini says `parts`, the others `content`. */
+const scanParts = createJsonScanner({ content: 'content[<16].text', parts: 'parts[<16].text' })
 
 export interface Opening {
-  /** The first messages, in order. */
+  /** The first messages, in order; 32 are plenty to find the first of the user's among. */
   messages: readonly Span[]
-  /** Their roles, as far as they have one. */
+  /** Their roles and contents, as far as they have one. */
   roles: readonly Span[]
+  contents: readonly Span[]
   /** Roles of messages that belong to the system prompt. */
   system: readonly string[]
   /** The role of a message without one. */
@@ -30,20 +27,26 @@ export interface Opening {
 export function openingSpans(body: Uint8Array, opening: Opening): Span[] {
   const spans: Span[] = []
   for (const message of opening.messages) {
-    const inside = opening.roles.findLast((span) => span.start > message.start && span.end <= message.end)
-    const role = inside === undefined ? opening.otherwise : readString(body, inside)
-    if (role === 'user' || (role !== null && opening.system.includes(role))) spans.push(...textSpans(body, message))
+    const roleSpan = within(message, opening.roles)
+    const role = roleSpan === undefined ? opening.otherwise : readString(body, roleSpan)
+    if (role === 'user' || (role !== null && opening.system.includes(role))) {
+      const content = within(message, opening.contents)
+      if (content !== undefined && jsonKind(body, content) === 'string') spans.push(content)
+      else spans.push(...partTexts(body, message))
+    }
     if (role === 'user') break
   }
   return spans
 }
 
+function within(message: Span, spans: readonly Span[]): Span | undefined {
+  return spans.find((span) => span.start > message.start && span.end <= message.end)
+}
+
 /** The message itself if it has no text: an image, or a shape unknown here. */
-function textSpans(body: Uint8Array, message: Span): Span[] {
-  const bytes = body.subarray(message.start, message.end)
-  const { found } = scanMessage(bytes)
-  const whole = found.content.filter((span) => jsonKind(bytes, span) === 'string')
-  const texts = [...whole, ...found.contentText, ...found.partText]
+function partTexts(body: Uint8Array, message: Span): Span[] {
+  const { found } = scanParts(body.subarray(message.start, message.end))
+  const texts = [...found.content, ...found.parts]
   if (texts.length === 0) return [message]
   return texts.map(({ start, end }) => ({ start: start + message.start, end: end + message.start }))
 }

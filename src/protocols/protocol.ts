@@ -28,6 +28,8 @@ export interface Operation {
   metered: boolean
   /** `body`: the body's `stream` decides; `path`: the path does; `never`. */
   streaming: 'body' | 'path' | 'never'
+  /** Does it generate tokens? Embeddings and counts do not. */
+  generates: boolean
   /** Upstream path below the API's version root ("/chat/completions"); Gemini's is built from the model, see `upstreamPath`. */
   path: string
 }
@@ -119,11 +121,43 @@ export interface Protocol {
   readError(status: number, body: Uint8Array): UpstreamError
   /** HTTP status and JSON body of a denial in this dialect (contract.md). */
   errorBody(denial: Denial, requestId: string): { status: number; body: string }
-  /** Bytes that end a broken stream loudly (REL-13). `lead`: bytes needed to end an event that is open at the cut, decided by the relay. */
-  errorEvent(denial: Denial, requestId: string, framing: Framing): string
+  /** Text that ends a broken stream loudly (REL-13), to be sent after `Meter.lead`. Empty where nothing can be mended (a JSON body). */
+  errorEvent(denial: Denial, requestId: string, cut: StreamCut): string
+  /**
+   * The stream ended with an error of its own: must an `errorEvent` follow for clients to see it (REL-13)? Codex ignores a bare `error`
+   * event and only heeds `response.failed`.
+   */
+  errorNeedsEvent(reading: Reading): boolean
+  /** What may be written between events to keep a quiet connection open (REL-15); null: nothing is safe there. */
+  keepAlive: string | null
+  /** Keeps from the client the usage chunk that only we asked for (REL-8); null where there is no such thing. */
+  usageFilter: (() => ByteFilter) | null
   /** Where a response names its model (REL-10), as key paths from the root of an event or body. */
   modelPaths: readonly (readonly string[])[]
   /** Model ids under which `GET` lists answer in this dialect. */
-  modelList(models: readonly { id: string; createdAt: number; ownedBy: string }[]): unknown
-  modelObject(model: { id: string; createdAt: number; ownedBy: string }): unknown
+  modelList(models: readonly ListedModel[]): unknown
+  modelObject(model: ListedModel): unknown
+}
+
+/** Something between upstream and client that changes bytes, at any split of them. Both may answer no bytes. */
+export interface ByteFilter {
+  push(chunk: Uint8Array): Uint8Array
+  end(): Uint8Array
+}
+
+/** What of a protocol reads and writes responses: all but the inspection of requests. */
+export type ResponseSide = Omit<Protocol, 'inspect'>
+
+/** A stream that broke off: how it was framed, and what it called itself (openai's SDK refuses a `response.failed` with another id). */
+export interface StreamCut {
+  framing: Framing
+  /** `Reading.responseId`. */
+  responseId: string | null
+}
+
+/** A model as the lists of all dialects need it. */
+export interface ListedModel {
+  id: string
+  createdAtMs: number
+  ownedBy: string
 }

@@ -26,8 +26,9 @@ interface State {
   error: UpstreamError | null
   firstData: boolean
   frames: number
-  /** Text of the frame that is open. */
+  /** Text of the frame that is open, and its first character that is no blank ('' while there is none). */
   pending: string
+  first: string
   /** The open frame was judged by its beginning: its rest is dropped. */
   skipping: boolean
   /** Elements of a JSON array that were judged already. */
@@ -45,6 +46,7 @@ export function createGate(framing: Framing, dialect: GateDialect): Gate {
     firstData: false,
     frames: 0,
     pending: '',
+    first: '',
     skipping: false,
     elements: 0,
   }
@@ -52,8 +54,9 @@ export function createGate(framing: Framing, dialect: GateDialect): Gate {
   return {
     push(chunk) {
       if (state.decided !== 'hold') return state.decided
-      state.pending += decoder.decode(chunk, { stream: true })
-      read(state)
+      const text = decoder.decode(chunk, { stream: true })
+      state.pending += text
+      read(state, text)
       return state.decided
     },
     end() {
@@ -82,7 +85,8 @@ function judge(state: State, piece: Piece): void {
   const error = state.dialect.errorIn(piece)
   if (error !== null) {
     state.error = error
-    return settle(state, 'fault')
+    settle(state, 'fault')
+    return
   }
   // JSON that is no event is malformed, unless it is an error.
   const readable = piece.kind === 'json' || piece.kind === 'done'
@@ -92,9 +96,19 @@ function judge(state: State, piece: Piece): void {
   if (verdict === 'malformed') settle(state, 'fault')
 }
 
-function readSse(state: State): void {
+/** `text` is what is new. Only what can have changed is looked at, so that a stream in crumbs is not read again and again. */
+function readSse(state: State, text: string): void {
+  if (text.includes('\n')) readBlocks(state)
+  if (state.decided !== 'hold') return
+  // Three characters can hold the beginning of any blank line.
+  if (state.skipping) state.pending = state.pending.slice(-3)
+  else readOpenFrame(state, text)
+}
+
+function readBlocks(state: State): void {
   const { blocks, rest } = splitBlocks(state.pending)
   state.pending = rest
+  state.first = ''
   for (const block of blocks) {
     const skipped = state.skipping
     state.skipping = false
@@ -103,33 +117,39 @@ function readSse(state: State): void {
     if (!skipped) judge(state, readPiece(block))
     if (state.decided !== 'hold') return
   }
-  // Three characters can hold the beginning of any blank line.
-  if (state.skipping) state.pending = state.pending.slice(-3)
-  else readOpenFrame(state)
 }
 
 /** What needs no end to be recognised: a page, a JSON object where events were promised, a frame too large to wait for. */
-function readOpenFrame(state: State): void {
-  const start = state.pending.trimStart()
-  if (start.startsWith('<')) return settle(state, 'fault')
-  if (start.startsWith('{') && start.trimEnd().endsWith('}')) {
-    const piece = readPiece(start)
-    if (piece.kind === 'bare') return judge(state, piece)
+function readOpenFrame(state: State, text: string): void {
+  const first = firstOf(state)
+  if (first === '<') settle(state, 'fault')
+  else if (first === '{' && text.trimEnd().endsWith('}')) {
+    const piece = readPiece(state.pending)
+    if (piece.kind === 'bare') judge(state, piece)
   }
-  if (state.pending.length <= LONGEST_FRAME) return
+  if (state.decided === 'hold' && state.pending.length > LONGEST_FRAME) judgeBeginning(state)
+}
+
+function firstOf(state: State): string {
+  if (state.first === '') state.first = state.pending.trimStart().charAt(0)
+  return state.first
+}
+
+function judgeBeginning(state: State): void {
   const block = readBlock(state.pending)
   const prefix = readPrefix(block.data ?? '')
   judge(state, prefix === undefined ? pieceOf(block) : jsonPiece(prefix.value, block.event))
   state.skipping = true
   state.pending = ''
+  state.first = ''
 }
 
-function readArray(state: State): void {
-  const start = state.pending.trimStart()
-  if (start === '') return
-  if (!start.startsWith('[') && !start.startsWith('{')) return settle(state, 'fault')
-  const tooLong = start.length > LONGEST_FRAME
-  const elements = wholeElements(start, tooLong)
+function readArray(state: State, text: string): void {
+  const first = firstOf(state)
+  if (first !== '' && first !== '[' && first !== '{') settle(state, 'fault')
+  const tooLong = state.pending.length > LONGEST_FRAME
+  if (!text.includes('}') && !tooLong) return
+  const elements = wholeElements(state.pending, tooLong)
   for (; state.elements < elements.length && state.decided === 'hold'; state.elements++) {
     state.frames++
     judge(state, jsonPiece(elements[state.elements]))

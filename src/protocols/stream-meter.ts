@@ -8,7 +8,7 @@ import { streamLead } from './stream-lead.ts'
 
 export interface MeterDialect {
   framing: Framing
-  /** Bytes of the stream's beginning that the dialect needs: 0 when every event says all. */
+  /** Bytes of a stream's beginning that the dialect needs: 0 when every event says all. */
   headBytes: number
   /** See `EventTailOptions`; asked for SSE events longer than 4 kB. */
   worthKeeping(opening: string): boolean

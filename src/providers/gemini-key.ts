@@ -15,7 +15,7 @@ export const geminiKey: Provider = {
     joinUrl(
       account.credentials.baseUrl ?? PUBLIC_BASE_URL,
       version,
-      `/models/${encodeURIComponent(model)}${operation.path}`,
+      operation.path.replace('{model}', () => encodeURIComponent(model)),
     ) + search,
   modelList: {
     url: (account) => joinUrl(account.credentials.baseUrl ?? PUBLIC_BASE_URL, 'v1beta', '/models?pageSize=1000'),

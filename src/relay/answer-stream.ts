@@ -5,14 +5,13 @@
 import { deny } from '../core/denial.ts'
 import { type Failure, failureOfStreamError, judge } from '../core/failure.ts'
 import { createModelRewriter } from '../protocols/model-rewriter.ts'
-import { createUsageChunkFilter } from '../protocols/openai-chat/usage-filter.ts'
-import type { Framing, Meter, Reading } from '../protocols/protocol.ts'
+import type { ByteFilter, Framing, Meter, Reading } from '../protocols/protocol.ts'
 import type { Health } from '../state/health.ts'
 import { type Exchange, elapsedMs } from './exchange.ts'
 import { streamHeaders } from './headers.ts'
 import type { RelaySettings } from './settings.ts'
 import { type SettleDeps, settle } from './settle.ts'
-import { createTap, type TapEnd, type Transform } from './tap.ts'
+import { createTap, type TapEnd } from './tap.ts'
 import type { TimedCall } from './timed-call.ts'
 import type { UpstreamAnswer } from './upstream.ts'
 
@@ -41,7 +40,8 @@ export async function answerStream(
       exchange.firstTokenMs = elapsedMs(exchange)
     },
     passFault: (error) => error !== null && judge(failureOfStreamError(error)).next === 'pass',
-    onEnd: (end) => conclude(deps, exchange, call, framing, meter, end),
+    onEnd: (end) =>
+      conclude(deps, exchange, call, framing, meter, { ...end, contentBytes: meter.bytes - tap.openingBytes }),
     onClientGone: () => hangUpOrDrain(call, meter),
   })
   exchange.onClientGone = tap.clientLeft
@@ -78,7 +78,7 @@ function conclude(
   call: TimedCall,
   framing: Framing,
   meter: Meter,
-  end: TapEnd,
+  end: TapEnd & { contentBytes: number },
 ): Uint8Array | null {
   call.stop()
   const reading = meter.read()
@@ -100,11 +100,12 @@ function conclude(
         : cutCode(call, end),
     errorMessage: good ? null : denial.message,
     reading,
-    relayedBytes: meter.bytes,
+    relayedBytes: end.contentBytes,
   })
   const { protocol } = exchange.call
   if (!cut && !(told && protocol.errorNeedsEvent(reading))) return null
-  return protocol.errorEvent(denial, exchange.id, { framing, reading, tail: meter.tail() })
+  const event = protocol.errorEvent(denial, exchange.id, { framing, responseId: reading.responseId })
+  return new TextEncoder().encode(meter.lead() + event)
 }
 
 /** A stream that broke on its way counts against the account like one that never began. */
@@ -120,11 +121,12 @@ function cutCode(call: TimedCall, end: TapEnd): string {
   return end.how === 'end' ? 'upstream_stream_truncated' : 'upstream_stream_broken'
 }
 
-function transformOf(exchange: Exchange, framing: Framing): Transform | null {
+function transformOf(exchange: Exchange, framing: Framing): ByteFilter | null {
   const { inspected, upstreamModel } = exchange
   if (!inspected) return null
-  const steps: Transform[] = []
-  if (inspected.usageOption !== null) steps.push(createUsageChunkFilter())
+  const steps: ByteFilter[] = []
+  const { usageFilter } = exchange.call.protocol
+  if (inspected.usageOption !== null && usageFilter) steps.push(usageFilter())
   if (upstreamModel !== null && upstreamModel !== inspected.model) {
     const paths = exchange.call.protocol.modelPaths
     steps.push(createModelRewriter({ framing, paths, from: upstreamModel, to: inspected.model }))
@@ -141,6 +143,8 @@ function transformOf(exchange: Exchange, framing: Framing): Transform | null {
 function keepAlive(deps: AnswerDeps, exchange: Exchange, call: TimedCall, write: (bytes: Uint8Array) => void): void {
   const seconds = exchange.policy.key.sseKeepaliveSeconds
   const quietMs = seconds === null ? deps.settings.sseKeepaliveMs : seconds * 1000
-  const bytes = exchange.call.protocol.keepAlive
-  if (quietMs > 0 && bytes !== null) call.watched.every(quietMs, () => write(bytes))
+  const text = exchange.call.protocol.keepAlive
+  if (quietMs === 0 || text === null) return
+  const bytes = new TextEncoder().encode(text)
+  call.watched.every(quietMs, () => write(bytes))
 }

@@ -2,25 +2,39 @@
  * Serves one admitted request from the accounts of its pool: choose, try, judge, try the next (ACC-3, ACC-5, REL-11).
  *
  * Nothing has gone to the client while this loop runs, so that every failure in it may be mended by another account. Each try is recorded.
- * An account is tried once per request.
+ * An account is tried once per request, unless it is the only one and what failed may have been a moment's weakness: then again, after a
+ * pause that doubles. All tries together have a budget: silence must not add up to minutes.
  */
 
 import { type Denial, deny } from '../core/denial.ts'
 import { denialOf, type Failure, judge } from '../core/failure.ts'
 import { type AttemptDeps, attempt } from './attempt.ts'
-import { bindSession, type ChooseDeps, choose } from './choose.ts'
-import type { Exchange } from './exchange.ts'
+import { bindSession, type ChooseDeps, type Taken, takeAccount } from './choose.ts'
+import { type Exchange, elapsedMs } from './exchange.ts'
 import { denialResponse } from './respond.ts'
 import { settle } from './settle.ts'
 
 export type AttemptsDeps = AttemptDeps & ChooseDeps
 
+/** Pauses before the only account is tried again, ms; up to half as much is added at random, so that retries don't come in step. */
+const RETRY_PAUSES_MS = [200, 600] as const
+
 export async function serve(deps: AttemptsDeps, exchange: Exchange): Promise<Response> {
   const tried = new Set<string>()
   let last: Failure | null = null
-  while (exchange.attempts.length < deps.settings.maxAttempts && !exchange.clientGone) {
-    const choice = choose(deps, exchange, tried)
-    if (!choice) break
+  let retries = 0
+  while (mayTry(deps, exchange, last)) {
+    const taken = takeAccount(deps, exchange, tried)
+    const choice: Taken = taken instanceof Promise ? await taken : taken
+    if (typeof choice === 'string') {
+      const pauseMs = RETRY_PAUSES_MS[retries]
+      if (!last || pauseMs === undefined || !isWorthRetrying(exchange, last))
+        return giveUp(deps, exchange, last, choice)
+      retries++
+      tried.clear()
+      await Bun.sleep(pauseMs * (1 + Math.random() / 2))
+      continue
+    }
     tried.add(choice.entry.account.id)
     const result = await attempt(deps, exchange, choice)
     if (result.kind === 'response') {
@@ -33,12 +47,24 @@ export async function serve(deps: AttemptsDeps, exchange: Exchange): Promise<Res
     if (judgement.blamesAccount) deps.health.noteFailure(choice.entry.account.id, last)
     if (judgement.next === 'stop') break
   }
-  return giveUp(deps, exchange, last)
+  return giveUp(deps, exchange, last, 'none')
+}
+
+function mayTry(deps: AttemptsDeps, exchange: Exchange, last: Failure | null): boolean {
+  if (exchange.clientGone || exchange.attempts.length >= deps.settings.maxAttempts) return false
+  return last === null || elapsedMs(exchange) < deps.settings.failoverBudgetMs
+}
+
+/** Only one account could serve it, it is not out, and it failed in a way that passes (ACC-5). */
+function isWorthRetrying(exchange: Exchange, last: Failure): boolean {
+  const { candidates = 0, passedOver = {} } = exchange.choice ?? {}
+  const out = Object.entries(passedOver).reduce((sum, [cause, count]) => (cause === 'excluded' ? sum : sum + count), 0)
+  return judge(last).transient && candidates - out === 1
 }
 
 /** Nobody is left: the last error as REL-12 maps it, or that there was no account at all (ACC-5). */
-function giveUp(deps: AttemptsDeps, exchange: Exchange, last: Failure | null): Response {
-  const denial = last ? denialOf(last, deps.nowMs(), deps.settings.maxRetryAfterMs) : noAccount(exchange)
+function giveUp(deps: AttemptsDeps, exchange: Exchange, last: Failure | null, why: 'full' | 'none'): Response {
+  const denial = last ? denialOf(last, deps.nowMs(), deps.settings.maxRetryAfterMs) : noAccount(exchange, why)
   const response = denialResponse(exchange.call.protocol, denial, exchange.id)
   settle(deps, exchange, {
     ending: exchange.clientGone ? 'client-gone' : last ? 'upstream-error' : 'refused',
@@ -51,7 +77,10 @@ function giveUp(deps: AttemptsDeps, exchange: Exchange, last: Failure | null): R
   return response
 }
 
-function noAccount(exchange: Exchange): Denial {
+function noAccount(exchange: Exchange, why: 'full' | 'none'): Denial {
+  if (why === 'full') {
+    return deny('account_queue_full', 'All accounts are busy, and no slot came free in time. Try again.', 1)
+  }
   const model = (exchange.inspected?.model ?? '').slice(0, 200)
   return deny('no_available_account', `No available accounts supporting model: ${model}`)
 }

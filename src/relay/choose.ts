@@ -1,10 +1,13 @@
 /**
  * Which account serves this attempt: the key's own (KEY-5), the session's (ACC-4), else the pool's choice (ACC-3). Takes its slot at once.
- * Never awaits. What it decided, and why others were passed over, is written into the exchange (ACC-17).
+ * What it decided, and why others were passed over, is written into the exchange (ACC-17).
  */
 import type { Choice, ChooseInput } from '../core/account-pool.ts'
 import type { Account } from '../core/entities.ts'
+import { isFull, type PoolEntry } from '../core/pool-entry.ts'
+import type { ChoiceExplained } from '../core/receipt.ts'
 import { sessionKey } from '../core/session.ts'
+import type { WaitQueue } from '../lib/wait-queue.ts'
 import { providerFor } from '../providers/table.ts'
 import { type Directory, platformPool } from '../state/directory.ts'
 import type { Health } from '../state/health.ts'
@@ -15,21 +18,73 @@ export interface ChooseDeps {
   directory: Directory
   health: Health
   sticky: Sticky
+  /** Those who wait for a slot of an account (ACC-7); whoever frees one offers it here. */
+  queue: WaitQueue
+  settings: { queueTimeoutMs: number; stickyWaitMs: number }
   nowMs(): number
 }
 
-export function choose(deps: ChooseDeps, exchange: Exchange, tried: ReadonlySet<string>): Choice | null {
+/** `full`: every account that could serve is at its limit, and stayed so. `none`: there is none. */
+export type Taken = Choice | 'full' | 'none'
+
+/** Takes an account's slot: at once where one is free, else after waiting for it. Awaits nothing when it need not. */
+export function takeAccount(deps: ChooseDeps, exchange: Exchange, tried: ReadonlySet<string>): Taken | Promise<Taken> {
   const input = toInput(deps, exchange, tried)
-  const boundId = exchange.policy.key.boundAccounts[exchange.call.protocol.platform]
-  const session = boundId === undefined ? sessionChoice(deps, exchange, input) : null
-  const choice =
-    boundId === undefined ? (session ?? deps.directory.pool.choose(input)) : chooseThis(deps.directory, input, boundId)
-  explain(deps, exchange, input, choice, session !== null)
-  if (!choice || !deps.directory.pool.acquire(choice.entry)) return null
+  const bound = boundEntry(deps, exchange, input)
+  const choice = bound ? chooseThis(deps.directory, input, bound) : null
+  if (choice) return take(deps, exchange, input, choice)
+  // Only the key's own account may serve it; a session may move, but first waits a moment for its warm cache (ACC-4).
+  const mustStay = exchange.policy.key.boundAccounts[exchange.call.protocol.platform] !== undefined
+  if (bound && isOnlyFull(deps, input, bound)) {
+    const waitMs = mustStay ? deps.settings.queueTimeoutMs : deps.settings.stickyWaitMs
+    return waitFor(deps, exchange, input, { waitMs, find: () => chooseThis(deps.directory, input, bound) }).then(
+      (taken) => (typeof taken === 'object' || mustStay ? taken : takeAny(deps, exchange, input)),
+    )
+  }
+  return mustStay ? miss(deps, exchange, input) : takeAny(deps, exchange, input)
+}
+
+function takeAny(deps: ChooseDeps, exchange: Exchange, input: ChooseInput): Taken | Promise<Taken> {
+  const { pool } = deps.directory
+  const choice = pool.choose(input)
+  if (choice) return take(deps, exchange, input, choice)
+  const explained = miss(deps, exchange, input)
+  if (explained === 'none') return 'none'
+  return waitFor(deps, exchange, input, { waitMs: deps.settings.queueTimeoutMs, find: () => pool.choose(input) })
+}
+
+async function waitFor(
+  deps: ChooseDeps,
+  exchange: Exchange,
+  input: ChooseInput,
+  { waitMs, find }: { waitMs: number; find(): Choice | null },
+): Promise<Taken> {
+  const attempt = () => {
+    input.nowMs = deps.nowMs()
+    const choice = find()
+    return choice === null ? null : take(deps, exchange, input, choice)
+  }
+  const waiting = deps.queue.wait<Taken>({ lane: exchange.policy.key.id, timeoutMs: waitMs, attempt })
+  if (!waiting) return 'full'
+  exchange.onClientGone = waiting.leave
+  const end = await waiting.end
+  exchange.onClientGone = null
+  return end.kind === 'served' ? end.value : 'full'
+}
+
+function take(deps: ChooseDeps, exchange: Exchange, input: ChooseInput, choice: Choice): Choice {
+  if (exchange.choice === null) exchange.choice = explained(deps, exchange, input, choice)
+  deps.directory.pool.acquire(choice.entry)
   exchange.entry = choice.entry
   exchange.account = choice.entry.account
   exchange.upstreamModel = choice.upstreamModel
   return choice
+}
+
+/** Nobody can serve it now: is it only that they are full? */
+function miss(deps: ChooseDeps, exchange: Exchange, input: ChooseInput): 'full' | 'none' {
+  exchange.choice = explained(deps, exchange, input, null)
+  return (exchange.choice.passedOver.full ?? 0) > 0 ? 'full' : 'none'
 }
 
 /** After a success the session stays with this account; one that only served because the bound one could not for a moment does not take over. */
@@ -57,6 +112,8 @@ function toInput(deps: ChooseDeps, exchange: Exchange, excluded: ReadonlySet<str
     model,
     nowMs,
     excluded,
+    isRetry: exchange.attempts.length > 0,
+    suspect: (entry) => deps.health.isSuspect(entry.account.id, nowMs),
     offers: (account) => {
       const provider = providerOf(account)
       return provider?.speaks.includes(protocol.id) === true && !provider.lacks.includes(operation.id)
@@ -68,16 +125,24 @@ function toInput(deps: ChooseDeps, exchange: Exchange, excluded: ReadonlySet<str
   }
 }
 
-function sessionChoice(deps: ChooseDeps, exchange: Exchange, input: ChooseInput): Choice | null {
+/** The account that this key, or else this session, belongs to. */
+function boundEntry(deps: ChooseDeps, exchange: Exchange, input: ChooseInput): PoolEntry | null {
+  const keysOwn = exchange.policy.key.boundAccounts[exchange.call.protocol.platform]
+  if (keysOwn !== undefined) return deps.directory.pool.get(keysOwn) ?? null
   exchange.session ??= sessionOf(exchange, input.poolId)
   const bound = exchange.session === null ? null : deps.sticky.find(exchange.session)
-  return bound === null ? null : chooseThis(deps.directory, input, bound)
+  return bound === null ? null : (deps.directory.pool.get(bound) ?? null)
 }
 
-function chooseThis(directory: Directory, input: ChooseInput, accountId: string): Choice | null {
-  const entry = directory.pool.get(accountId)
-  const upstreamModel = entry ? directory.pool.usable(entry, input) : null
-  return entry && upstreamModel !== null ? { entry, upstreamModel } : null
+function isOnlyFull(deps: ChooseDeps, input: ChooseInput, entry: PoolEntry): boolean {
+  return (
+    isFull(entry) && entry.park === null && deps.directory.pool.usable(entry, { ...input, ignoreFull: true }) !== null
+  )
+}
+
+function chooseThis(directory: Directory, input: ChooseInput, entry: PoolEntry): Choice | null {
+  const upstreamModel = directory.pool.usable(entry, input)
+  return upstreamModel === null ? null : { entry, upstreamModel }
 }
 
 function sessionOf(exchange: Exchange, poolId: string): string | null {
@@ -107,16 +172,8 @@ function createHasher() {
   }
 }
 
-function explain(
-  deps: ChooseDeps,
-  exchange: Exchange,
-  input: ChooseInput,
-  choice: Choice | null,
-  fromSession: boolean,
-): void {
-  if (exchange.choice !== null && choice !== null) return
-  const explained = deps.directory.pool.explain(input)
+function explained(deps: ChooseDeps, exchange: Exchange, input: ChooseInput, choice: Choice | null): ChoiceExplained {
   const bound = exchange.session === null ? null : deps.sticky.find(exchange.session)
-  explained.sticky = exchange.session === null ? 'none' : fromSession ? 'hit' : bound === null ? 'miss' : 'moved'
-  exchange.choice = explained
+  const outcome = bound === null ? 'miss' : bound === choice?.entry.account.id ? 'hit' : 'moved'
+  return { ...deps.directory.pool.explain(input), sticky: exchange.session === null ? 'none' : outcome }
 }

@@ -5,8 +5,10 @@
 import type { Account, Group, User } from '../core/entities.ts'
 import type { KeyPolicy } from '../core/key.ts'
 import type { PoolEntry } from '../core/pool-entry.ts'
+import type { Payer } from '../core/quota.ts'
 import type { Attempt, ChoiceExplained } from '../core/receipt.ts'
 import type { Inspected, Operation, Protocol } from '../protocols/protocol.ts'
+import type { Admission } from '../state/limiter.ts'
 
 /** What the HTTP room hands over: the request and which endpoint it is. */
 export interface Call {
@@ -36,6 +38,10 @@ export interface Exchange {
   address: string | null
   body: Uint8Array
   inspected: Inspected | null
+  /** Who pays (BIL-10); null until admitted. */
+  payer: Payer | null
+  /** What it holds of limits and money; given back by `settle`. */
+  admission: Admission | null
   attempts: Attempt[]
   choice: ChoiceExplained | null
   /** Key of the session's binding (ACC-4); null: not looked for yet, or nothing to go by. */

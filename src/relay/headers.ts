@@ -17,6 +17,8 @@ export function upstreamHeaders(input: {
     else for (const prefix of provider.forwardPrefixes) if (name.startsWith(prefix)) out[name] = value
   })
   if (account.credentials.userAgent) out['user-agent'] = account.credentials.userAgent
+  // Left out, the runtime would put its own name and version there.
+  out['user-agent'] ??= 'turnpike'
   out.accept = provider.accept === 'any' ? '*/*' : input.stream ? 'text/event-stream' : 'application/json'
   // Compressed streams arrive in blocks: asking for identity keeps events coming as they are made.
   out['accept-encoding'] = 'identity'

@@ -98,7 +98,7 @@ function mappedNames(mapping: Readonly<Record<string, string>>, priced: readonly
 }
 
 /** Upstream lists do not agree on dates and owners; a fixed one keeps the answer the same from call to call. */
-const toModel = (id: string) => ({ id, createdAt: 1_700_000_000, ownedBy: 'turnpike' })
+const toModel = (id: string) => ({ id, createdAtMs: 1_700_000_000_000, ownedBy: 'turnpike' })
 
 async function fetchNames(deps: ModelsDeps, account: Account, url: string): Promise<string[]> {
   const provider = providerFor(account.platform, account.type)

@@ -12,11 +12,11 @@ export async function readBody(request: Request, mostBytes: number): Promise<Uin
   const raw = declared === null && request.body ? await readCounted(request.body, mostBytes) : await request.bytes()
   if (raw === null || raw.length > mostBytes) return tooLarge()
   const encoding = request.headers.get('content-encoding')
-  if (!encoding || encoding === 'identity') return raw
+  if (encoding === null) return raw
   const decoded = await decodeContent(raw, encoding, mostBytes)
-  if (decoded.ok) return decoded.bytes
-  if (decoded.reason === 'too_large') return tooLarge()
-  if (decoded.reason === 'unsupported') {
+  if (typeof decoded !== 'string') return decoded
+  if (decoded === 'too-large') return tooLarge()
+  if (decoded === 'unsupported') {
     return deny('invalid_encoding', 'content-encoding: only gzip, deflate, br and zstd are understood.')
   }
   return deny('invalid_encoding', 'The request body does not match its content-encoding.')

@@ -1,5 +1,6 @@
 /**
- * The story of one relayed request (REL): authenticate → read and inspect the body → check the model → serve it from an account → settle.
+ * The story of one relayed request (REL): authenticate → read and inspect the body → check the model → admit (limits, money) → serve it from
+ * an account → settle.
  * Each verb is one import; whatever happens after authentication ends in exactly one `settle`.
  *
  * If it fails: an exception is a bug or a torn connection; it is settled as failed and told in the client's protocol, without its details.
@@ -7,6 +8,7 @@
 import { type Denial, deny, isDenial } from '../core/denial.ts'
 import { checkModel } from '../core/key.ts'
 import { newId } from '../lib/ids.ts'
+import { type AdmitDeps, admit } from './admit.ts'
 import { type AttemptsDeps, serve } from './attempts.ts'
 import { authenticate, type Caller } from './authenticate.ts'
 import type { Call, Exchange } from './exchange.ts'
@@ -14,13 +16,16 @@ import { readBody } from './read-body.ts'
 import { denialResponse } from './respond.ts'
 import { settle } from './settle.ts'
 
-export type RelayDeps = AttemptsDeps & {
-  /** Requests past authentication and not settled yet: shutdown waits for them. */
-  live: Set<Exchange>
-  /** Refuses new requests while shutting down; null: open. */
-  closed(): Denial | null
-  onCrash(error: unknown, requestId: string): void
-}
+export type RelayDeps = AttemptsDeps &
+  AdmitDeps & {
+    /** Requests past authentication and not settled yet: shutdown waits for them. */
+    live: Set<Exchange>
+    /** Refuses new requests while shutting down; null: open. */
+    closed(): Denial | null
+    /** A key whose days are counted from its first use is used for the first time (KEY-5). */
+    onFirstUse(keyId: string, nowMs: number): void
+    onCrash(error: unknown, requestId: string): void
+  }
 
 export type Relay = (call: Call) => Promise<Response>
 
@@ -36,6 +41,8 @@ export function createRelay(deps: RelayDeps): Relay {
     if (isDenial(caller)) return denialResponse(call.protocol, caller, id)
     const exchange = begin(call, caller, id, nowMs)
     deps.live.add(exchange)
+    const { key } = caller.policy
+    if (key.expiresAfterDays !== null && key.expiresAtMs === null) deps.onFirstUse(key.id, nowMs)
     try {
       watchClient(exchange)
       return await relayBody(deps, exchange)
@@ -53,7 +60,7 @@ async function relayBody(deps: RelayDeps, exchange: Exchange): Promise<Response>
   const inspected = call.protocol.inspect(call.operation, body, call.url)
   if (isDenial(inspected)) return refuse(deps, exchange, inspected)
   exchange.inspected = inspected
-  const denial = checkModel(policy, inspected.model)
+  const denial = checkModel(policy, inspected.model) ?? (await admit(deps, exchange))
   return denial ? refuse(deps, exchange, denial) : serve(deps, exchange)
 }
 
@@ -70,6 +77,8 @@ function begin(call: Call, caller: Caller, id: string, nowMs: number): Exchange 
     address: caller.address,
     body: NO_BODY,
     inspected: null,
+    payer: null,
+    admission: null,
     attempts: [],
     choice: null,
     session: null,

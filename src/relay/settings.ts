@@ -15,7 +15,12 @@ export interface RelaySettings {
   drainTimeoutMs: number
   maxRetryAfterMs: number
   maxAttempts: number
+  /** After so long no further account is tried. */
+  failoverBudgetMs: number
+  queueTimeoutMs: number
+  stickyWaitMs: number
   recordClientIp: boolean
+  unpricedModels: 'allow' | 'deny'
   /** Millionths; where no group says otherwise (BIL-6). */
   defaultRateMultiplier: number
 }

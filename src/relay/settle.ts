@@ -7,10 +7,9 @@ import { computeCosts } from '../core/cost.ts'
 import type { Account } from '../core/entities.ts'
 import { estimateRelayedTokens, estimateTokens } from '../core/estimate.ts'
 import { type PriceBook, type ResolvedPrice, resolvePrice } from '../core/price-index.ts'
-import { choosePayer } from '../core/quota.ts'
 import type { Receipt, RequestStatus } from '../core/receipt.ts'
 import { type Ending, settle as settleUsage } from '../core/settlement.ts'
-import { NO_USAGE } from '../core/usage.ts'
+import { NO_USAGE, totalTokens } from '../core/usage.ts'
 import type { Reading } from '../protocols/protocol.ts'
 import { type Exchange, elapsedMs } from './exchange.ts'
 
@@ -23,13 +22,13 @@ export interface Outcome {
   errorMessage: string | null
   /** What the response said about itself; null when nothing came. */
   reading: Reading | null
-  /** Body bytes of the response that went by. */
+  /** Body bytes of the response that went by, without what came before any content. */
   relayedBytes: number
 }
 
 export interface SettleDeps {
   nowMs(): number
-  settings: { runMode: 'standard' | 'simple'; defaultRateMultiplier: number }
+  settings: { defaultRateMultiplier: number }
   prices(account: Account | null): PriceBook
   /** Frees the account's slot. */
   releaseSlot(exchange: Exchange): void
@@ -41,7 +40,17 @@ export function settle(deps: SettleDeps, exchange: Exchange, outcome: Outcome): 
   if (exchange.settled) return
   exchange.settled = true
   deps.releaseSlot(exchange)
-  deps.accept(toReceipt(deps, exchange, outcome), exchange)
+  const receipt = toReceipt(deps, exchange, outcome)
+  deps.accept(receipt, exchange)
+  giveBack(exchange, receipt)
+}
+
+/** The real use takes the place of what was held (BIL-8); a refused request consumed nothing (KEY-7). `settle` and `cancel` never reject. */
+function giveBack(exchange: Exchange, receipt: Receipt): void {
+  const { totalNano, chargedNano } = receipt.costs
+  const tokens = totalTokens(receipt.usage)
+  if (exchange.attempts.length === 0) void exchange.admission?.cancel()
+  else void exchange.admission?.settle({ tokens, costNano: totalNano, chargeNano: chargedNano })
 }
 
 const STATUS: Readonly<Record<Ending, Extract<RequestStatus, 'completed' | 'failed' | 'cancelled'>>> = {
@@ -53,26 +62,24 @@ const STATUS: Readonly<Record<Ending, Extract<RequestStatus, 'completed' | 'fail
 }
 
 function toReceipt(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Receipt {
-  const { call, policy, user, group, inspected } = exchange
+  const { call, policy, user, group, inspected, payer } = exchange
   const { reading } = outcome
   const finishedAtMs = deps.nowMs()
   const billed = bill(deps, exchange, outcome)
-  const { runMode } = deps.settings
-  const payer = choosePayer({ runMode, key: policy.key, user, group, subscription: null, nowMs: finishedAtMs })
   return {
     id: exchange.id,
     userId: user?.id ?? null,
     keyId: policy.key.id,
     accountId: exchange.account?.id ?? null,
     groupId: group?.id ?? null,
-    subscriptionId: payer.kind === 'subscription' ? payer.id : null,
+    subscriptionId: payer?.kind === 'subscription' ? payer.id : null,
     platform: call.protocol.platform,
     protocol: call.protocol.id,
     endpoint: call.url.pathname,
     model: inspected?.model ?? '',
     upstreamModel: exchange.upstreamModel,
     ...billed,
-    billingType: payer.kind,
+    billingType: payer?.kind ?? 'none',
     stream: inspected?.stream ?? false,
     status: STATUS[outcome.ending],
     httpStatus: outcome.httpStatus,
@@ -132,7 +139,7 @@ function estimates(exchange: Exchange, outcome: Outcome, price: ResolvedPrice | 
   if (outcome.reading?.usageCertainty === 'final') return { relayedTokens: 0, estimatedInputTokens: 0 }
   const { protocol, operation } = exchange.call
   const stream = exchange.inspected?.stream ?? false
-  const generates = operation.streaming !== 'never'
+  const { generates } = operation
   return {
     relayedTokens: generates ? estimateRelayedTokens(protocol.id, outcome.relayedBytes, stream) : 0,
     estimatedInputTokens: estimateTokens({

@@ -11,14 +11,8 @@
  * If it fails: `ended` resolves with what broke; it never rejects. `onEnd` runs before the client sees the end of the body, so that a
  * request is on record before a client can know that it is complete (BIL-13).
  */
-import type { Gate, Meter, UpstreamError } from '../protocols/protocol.ts'
+import type { ByteFilter, Gate, GateState, Meter, UpstreamError } from '../protocols/protocol.ts'
 import type { UpstreamBody } from './upstream.ts'
-
-/** Something between upstream and client that changes bytes: a renamed model (REL-10), a usage chunk kept back (REL-8). */
-export interface Transform {
-  push(chunk: Uint8Array): Uint8Array
-  end(): Uint8Array
-}
 
 export interface TapEnd {
   /** `end`: the upstream ended cleanly; `broken`: it broke, went silent or was aborted. */
@@ -31,7 +25,7 @@ export interface TapInput {
   body: UpstreamBody
   meter: Meter
   gate: Gate
-  transform: Transform | null
+  transform: ByteFilter | null
   commitWaitMs: number
   /** Called for every upstream chunk: the time limits' "something happened". */
   touch(): void
@@ -49,6 +43,8 @@ export interface Tap {
   decided: Promise<'commit' | 'fault'>
   /** What the gate read, when the decision was `fault`. */
   readonly faultError: UpstreamError | null
+  /** Bytes before the chunk in which content began; all of them while none was seen. What repeats the request is not generated (BIL-9). */
+  readonly openingBytes: number
   /** The client's body; asked for once, after `commit`. */
   readable(): ReadableStream<Uint8Array>
   clientLeft(): void
@@ -71,7 +67,10 @@ interface DirectController {
 export function createTap(input: TapInput): Tap {
   const { body, meter, gate, transform } = input
   let phase: 'hold' | 'ready' | 'flow' | 'drain' | 'over' = 'hold'
-  let watchingFirstData = true
+  let openingBytes = 0
+  /** Until then the gate looks on, also when the stream was committed for another reason. */
+  let contentSeen = false
+  let firstDataSeen = false
   let held: Uint8Array[] = []
   let heldBytes = 0
   let controller: DirectController | null = null
@@ -89,22 +88,28 @@ export function createTap(input: TapInput): Tap {
     decision.resolve(to)
   }
 
-  function hold(chunk: Uint8Array): Promise<unknown> | undefined {
+  function hold(chunk: Uint8Array, state: GateState): Promise<unknown> | undefined {
     // The runtime may reuse a chunk's memory once the callback returned; what is kept is copied.
     held.push(chunk.slice())
     heldBytes += chunk.length
     if (phase !== 'hold') return attached.promise
-    const state = gate.push(chunk)
-    noteFirstData()
     if (state !== 'hold') decide(state)
     else if (gate.frames >= MOST_HELD_FRAMES || heldBytes >= MOST_HELD_BYTES) decide('commit')
     else commitTimer ??= setTimeout(() => decide('commit'), input.commitWaitMs)
     return undefined
   }
 
+  function watch(chunk: Uint8Array): GateState {
+    const state = gate.push(chunk)
+    noteFirstData()
+    contentSeen = state === 'commit'
+    if (!contentSeen) openingBytes += chunk.length
+    return state
+  }
+
   function noteFirstData(): void {
-    if (!gate.firstData) return
-    watchingFirstData = false
+    if (firstDataSeen || !gate.firstData) return
+    firstDataSeen = true
     input.onFirstData()
   }
 
@@ -134,22 +139,17 @@ export function createTap(input: TapInput): Tap {
   function onChunk(chunk: Uint8Array): Promise<unknown> | undefined {
     input.touch()
     meter.push(chunk)
-    if (phase === 'flow') {
-      if (watchingFirstData) {
-        gate.push(chunk)
-        noteFirstData()
-      }
-      return write(transform ? transform.push(chunk) : chunk)
-    }
+    const state = contentSeen ? 'commit' : watch(chunk)
+    if (phase === 'flow') return write(transform ? transform.push(chunk) : chunk)
     if (phase === 'drain' || phase === 'over') return undefined
-    return hold(chunk)
+    return hold(chunk, state)
   }
 
   function finish(how: 'end' | 'broken', error: unknown): void {
     if (phase === 'hold') {
       // Ended before anything decisive: a good short answer, or a fault that another account may mend.
       const good = how === 'end' && gate.end() === 'commit'
-      if (watchingFirstData) noteFirstData()
+      noteFirstData()
       decide(good ? 'commit' : 'fault')
     }
     if (phase === 'over') over.resolve()
@@ -161,7 +161,7 @@ export function createTap(input: TapInput): Tap {
   function conclude(how: 'end' | 'broken', error: unknown): void {
     const clientGone = phase === 'drain'
     phase = 'over'
-    const rest = how === 'end' && transform ? transform.end() : null
+    const rest = transform?.end()
     const last = input.onEnd({ how, error, clientGone })
     if (controller && !clientGone) {
       try {
@@ -184,6 +184,9 @@ export function createTap(input: TapInput): Tap {
     decided: decision.promise,
     get faultError() {
       return gate.error
+    },
+    get openingBytes() {
+      return openingBytes
     },
     readable: () =>
       new ReadableStream({

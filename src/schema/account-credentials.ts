@@ -4,7 +4,15 @@
  * Stored is the sealed JSON of core's AccountCredentials and, beside it, a *hint* made at write time: secrets masked to
  * their last four characters, the rest in clear. Lists show the hint, so reading an account never opens a secret.
  */
-import { type Static, Type } from '@sinclair/typebox'
+import {
+  type Static,
+  type TNull,
+  type TOptional,
+  type TSchema,
+  type TString,
+  type TUnion,
+  Type,
+} from '@sinclair/typebox'
 import type { AccountCredentials } from '../core/entities.ts'
 import { type Fault, invalid } from '../core/fault.ts'
 import type { AccountType } from '../core/platform.ts'
@@ -37,6 +45,24 @@ export const CredentialsInput = Type.Object(
   { title: 'Credentials', additionalProperties: false, description: 'Never returned: answers show them masked' },
 )
 export type CredentialsBody = Static<typeof CredentialsInput>
+
+/** In a patch: a field given replaces the stored one, null takes it away, the others stay. */
+export const CredentialsPatch = Type.Object(
+  Object.fromEntries(
+    Object.entries(CredentialsInput.properties).map(([name, field]) => {
+      const { description, ...bare } = field as TSchema
+      const schema = bare.anyOf ? bare : Type.Union([bare, Type.Null()])
+      return [name, Type.Optional({ ...schema, description, nullable: true } as TSchema)]
+    }),
+  ) as { [N in keyof CredentialsBody]: TOptional<TUnion<[TString, TNull]>> },
+  {
+    title: 'CredentialsPatch',
+    additionalProperties: false,
+    minProperties: 1,
+    description: 'Fields to replace; null takes one away',
+  },
+)
+export type CredentialsPatchBody = { [N in keyof CredentialsBody]: CredentialsBody[N] | null }
 
 /** What answers show: secrets as "…" and their last four characters. */
 export const CredentialHint = Type.Record(Type.String(), Type.Union([Type.String(), Type.Null()]), {

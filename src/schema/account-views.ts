@@ -1,6 +1,11 @@
 /** What the API shows and takes of an account. Bodies carry credentials in clear, answers show them masked (ACC-8). */
 import { type Static, Type } from '@sinclair/typebox'
-import { type CredentialsBody, CredentialsInput } from './account-credentials.ts'
+import {
+  type CredentialsBody,
+  CredentialsInput,
+  CredentialsPatch,
+  type CredentialsPatchBody,
+} from './account-credentials.ts'
 import { accountFields } from './accounts.ts'
 import { defineCreate, definePatch, defineView } from './resource.ts'
 
@@ -95,9 +100,11 @@ export const AccountCreate = {
 
 export const AccountPatch = {
   schema: Type.Object(
-    { ...patch.schema.properties, credentials: Type.Optional(CredentialsInput) },
+    { ...patch.schema.properties, credentials: Type.Optional(CredentialsPatch) },
     { title: 'AccountPatch', additionalProperties: false, minProperties: 1 },
   ),
-  read: ({ credentials: _sealedElsewhere, ...body }: Static<typeof patch.schema> & { credentials?: CredentialsBody }) =>
-    patch.read(body),
+  read: ({
+    credentials: _sealedElsewhere,
+    ...body
+  }: Static<typeof patch.schema> & { credentials?: CredentialsPatchBody }) => patch.read(body),
 }

@@ -27,10 +27,17 @@ const parts = {
   cache_read_audio_usd: perMillion('audio tokens read from cache; absent: as cache read', 2.5),
   output_audio_usd: perMillion('audio output tokens; absent: as output', 20),
   output_image_usd: perMillion('image output tokens; absent: as output', 30),
+  reasoning_usd: perMillion('reasoning tokens; absent: as output', 15),
 }
 const Parts = Type.Object(parts, { additionalProperties: false })
+const ServiceTiers = Type.Optional(
+  Type.Object(
+    { batch: Type.Optional(Parts), flex: Type.Optional(Parts), priority: Type.Optional(Parts) },
+    { additionalProperties: false, description: 'Prices of a service tier, where they differ' },
+  ),
+)
 
-/** Prices of one model: per million tokens, and per request. Stored as the wire has it; `core` turns it into integers. */
+/** Prices of one model: per million tokens, and per request. Stored as the wire has it; core/price-wire turns it into integers. */
 export const PriceRates = Type.Object(
   {
     ...parts,
@@ -55,18 +62,14 @@ export const PriceRates = Type.Object(
               example: 200_000,
             }),
             ...parts,
+            service_tiers: ServiceTiers,
           },
           { additionalProperties: false },
         ),
         { maxItems: 10, description: 'The highest tier reached prices the whole request (BIL-4)' },
       ),
     ),
-    service_tiers: Type.Optional(
-      Type.Object(
-        { batch: Type.Optional(Parts), flex: Type.Optional(Parts), priority: Type.Optional(Parts) },
-        { additionalProperties: false, description: 'Prices of a service tier, where they differ' },
-      ),
-    ),
+    service_tiers: ServiceTiers,
   },
   { title: 'PriceRates', additionalProperties: false },
 )

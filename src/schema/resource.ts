@@ -1,5 +1,5 @@
 /**
- * From a table of fields (`./field.ts`) to what the API shows and takes: a view, a create body, a patch body, a list query.
+ * From a table of fields (`./field.ts`) to what the API shows and takes: a view, a create body, a patch body.
  *
  * A view picks names; nothing is ever shown by leaving something out. Bodies refuse unknown fields.
  */

@@ -1,11 +1,13 @@
 /** A usage record as the API shows it (contract.md); one request by itself also tells how its account was chosen (ACC-17). */
 import { Type } from '@sinclair/typebox'
 import { PLATFORMS, PROTOCOL_IDS } from '../core/platform.ts'
+import { toWireRates } from '../core/price-wire.ts'
 import {
   type Attempt,
   BILLING_TYPES,
   type ChoiceExplained,
   METERINGS,
+  type PriceLine,
   type PriceUsed,
   REQUEST_STATUSES,
 } from '../core/receipt.ts'
@@ -78,27 +80,54 @@ const attempts = shown(
   },
 )
 
+const line = {
+  model: Type.String(),
+  match: Type.String(),
+  source: Type.String(),
+  date: Type.String(),
+  service_tier: Type.String(),
+  above_tokens: Type.Integer(),
+  uplift: Type.Number(),
+  rates: Type.Record(Type.String(), Type.Number()),
+}
+
+function showLine(stored: PriceLine) {
+  return {
+    model: stored.model,
+    match: stored.match,
+    source: stored.source,
+    date: stored.date,
+    service_tier: stored.serviceTier,
+    above_tokens: stored.aboveTokens,
+    uplift: stored.uplift / 1_000_000,
+    rates: toWireRates(stored.rates) as Record<string, number>,
+  }
+}
+
 const priceUsed = shown(
   'priceUsed',
   Nullable(
     Type.Object({
-      model: Type.String(),
-      source: Type.String(),
-      date: Type.String(),
+      ...line,
       group_multiplier: Type.Number(),
       account_multiplier: Type.Number(),
+      request_usd: Type.Number(),
+      web_search_usd: Type.Number(),
+      iterations: Nullable(Type.Array(Nullable(Type.Object(line)))),
     }),
   ),
   {
-    description: 'Price row that matched, and the multipliers (BIL-2, BIL-6); null: unpriced',
-    example: { model: 'gpt-5', source: 'built-in', date: '2026-07-24', group_multiplier: 1, account_multiplier: 1 },
+    description:
+      'Price row that matched, its rates in USD per million tokens, and the multipliers: enough to work the costs out again (BIL-2, BIL-6); null: unpriced',
+    example: null,
     toWire: (stored: PriceUsed | null) =>
       stored && {
-        model: stored.model,
-        source: stored.source,
-        date: stored.date,
+        ...showLine(stored),
         group_multiplier: stored.groupMultiplier / 1_000_000,
         account_multiplier: stored.accountMultiplier / 1_000_000,
+        request_usd: stored.perRequestNano / 1e9,
+        web_search_usd: stored.perWebSearchNano / 1e9,
+        iterations: stored.iterations === null ? null : stored.iterations.map((each) => each && showLine(each)),
       },
   },
 )
@@ -163,12 +192,12 @@ export const usageRecordFields = fieldsOf<UsageRecordRow>()({
   endpoint: text('endpoint', { description: 'Path that the client called', example: '/v1/responses' }),
   model: text('model', { description: 'Model asked for', example: 'gpt-5' }),
   upstream_model: nullable(text('upstreamModel', { description: 'Model sent upstream', example: 'gpt-5-2026-05-01' })),
-  input_tokens: integer('inputTokens', tokens('Uncached input', 1200)),
-  output_tokens: integer('outputTokens', tokens('Generated, reasoning included', 340)),
-  cache_read_tokens: integer('cacheReadTokens', tokens('Input read from cache', 8000)),
-  cache_write_5m_tokens: integer('cacheWrite5mTokens', tokens('Input written to cache for 5 minutes', 0)),
-  cache_write_1h_tokens: integer('cacheWrite1hTokens', tokens('Input written to cache for an hour', 0)),
-  reasoning_tokens: integer('reasoningTokens', tokens('Part of output', 128)),
+  input_tokens: count('inputTokens', tokens('Uncached input', 1200)),
+  output_tokens: count('outputTokens', tokens('Generated, reasoning included', 340)),
+  cache_read_tokens: count('cacheReadTokens', tokens('Input read from cache', 8000)),
+  cache_write_5m_tokens: count('cacheWrite5mTokens', tokens('Input written to cache for 5 minutes', 0)),
+  cache_write_1h_tokens: count('cacheWrite1hTokens', tokens('Input written to cache for an hour', 0)),
+  reasoning_tokens: count('reasoningTokens', tokens('Part of output', 128)),
   total_tokens: count('totalTokens', tokens('Sum of input, output, cache reads and writes', 9540)),
   token_parts: tokenParts,
   iterations,

@@ -6,7 +6,7 @@ import type { ApiKey, User } from '../core/entities.ts'
 import { fundsCounter, type KeyCounter, keyCounter, ownerOf, subscriptionCounter } from '../core/key-limits.ts'
 import { userAvailable } from '../core/quota.ts'
 import type { Receipt } from '../core/receipt.ts'
-import { SUBSCRIPTION_WINDOWS_MS, type SubscriptionWindowName } from '../core/subscription.ts'
+import { WINDOW_LENGTH_MS, type WindowName } from '../core/subscription.ts'
 import { totalTokens } from '../core/usage.ts'
 import type { Counters, FlushedRequest } from './counters.ts'
 
@@ -33,7 +33,7 @@ export interface CounterNewsDeps {
 }
 
 const DURABLE: readonly KeyCounter[] = ['total', 'tokens', 'week', 'day']
-const WINDOWS = Object.keys(SUBSCRIPTION_WINDOWS_MS) as SubscriptionWindowName[]
+const WINDOWS = Object.keys(WINDOW_LENGTH_MS) as WindowName[]
 
 export function createCounterNews({ counters, findKey, findUser }: CounterNewsDeps): CounterNews {
   /** Empty: neither key nor payer is counted, or nothing was used (a refusal), so there is nothing to tell. */

@@ -8,24 +8,31 @@ import { type AccountPool, createAccountPool } from '../core/account-pool.ts'
 import type { Account, ApiKey, Group, User } from '../core/entities.ts'
 import { compileKey, type KeyPolicy } from '../core/key.ts'
 import { PLATFORMS, type Platform } from '../core/platform.ts'
+import type { Subscription } from '../core/subscription.ts'
 
-export type EntityKind = 'user' | 'group' | 'key' | 'account' | 'proxy'
+export type EntityKind = 'user' | 'group' | 'key' | 'account' | 'proxy' | 'subscription'
 
 export interface DirectoryKey {
   key: ApiKey
-  /** Hashes under which the key is known: its own, and those in their grace period after a rotation (KEY-10). */
-  hashes: readonly string[]
+  hash: string
+  /** The hash before the last rotation, good until then (KEY-10). */
+  previous: { hash: string; expiresAtMs: number } | null
 }
 
 export interface DirectoryLoader {
-  loadAll(): Promise<{ users: User[]; groups: Group[]; keys: DirectoryKey[]; accounts: Account[] }>
+  loadAll(): Promise<{
+    users: User[]
+    groups: Group[]
+    keys: DirectoryKey[]
+    accounts: Account[]
+    subscriptions: Subscription[]
+  }>
   /** Null: gone. */
   loadUser(id: string): Promise<User | null>
   loadGroup(id: string): Promise<Group | null>
   loadKey(id: string): Promise<DirectoryKey | null>
   loadAccount(id: string): Promise<Account | null>
-  /** Ids of the accounts that go through a proxy. */
-  listAccountIdsByProxy(proxyId: string): Promise<string[]>
+  loadSubscription(id: string): Promise<Subscription | null>
 }
 
 export interface Directory {
@@ -37,6 +44,9 @@ export interface Directory {
   findUser(id: string): User | null
   findGroup(id: string): Group | null
   findDefaultGroup(platform: Platform): Group | null
+  /** A user's subscription to a group; its windows are as they were when it was read. */
+  findSubscription(userId: string, groupId: string): Subscription | null
+  findSubscriptionById(id: string): Subscription | null
   readonly pool: AccountPool
   readonly keyCount: number
 }
@@ -62,6 +72,8 @@ export function createDirectory(deps: DirectoryDeps): Directory {
   const users = new Map<string, User>()
   const groups = new Map<string, Group>()
   const defaults = new Map<Platform, Group>()
+  const subscriptions = new Map<string, Subscription>()
+  const subscriptionOf = new Map<string, Subscription>()
   const keys = new Map<string, StoredKey>()
   const keysByHash = new Map<string, StoredKey>()
   const pool = createAccountPool(deps.poolsOf, deps.nowMs())
@@ -70,14 +82,17 @@ export function createDirectory(deps: DirectoryDeps): Directory {
     dropKey(entry.key.id)
     const stored: StoredKey = { entry, policy: null }
     keys.set(entry.key.id, stored)
-    for (const hash of entry.hashes) keysByHash.set(hash, stored)
+    keysByHash.set(entry.hash, stored)
+    if (entry.previous) keysByHash.set(entry.previous.hash, stored)
   }
 
   function dropKey(id: string): void {
     const old = keys.get(id)
     if (!old) return
     keys.delete(id)
-    for (const hash of old.entry.hashes) if (keysByHash.get(hash) === old) keysByHash.delete(hash)
+    for (const hash of [old.entry.hash, old.entry.previous?.hash ?? '']) {
+      if (keysByHash.get(hash) === old) keysByHash.delete(hash)
+    }
   }
 
   function putGroup(group: Group): void {
@@ -91,6 +106,17 @@ export function createDirectory(deps: DirectoryDeps): Directory {
       for (const group of groups.values()) {
         if (group.isDefault && group.platform === platform) defaults.set(platform, group)
       }
+    }
+  }
+
+  /** Of several (an ended one and its successor) the one that ends last. */
+  function refreshSubscriptions(): void {
+    subscriptionOf.clear()
+    for (const subscription of subscriptions.values()) {
+      if (subscription.status !== 'active') continue
+      const place = `${subscription.userId} ${subscription.groupId}`
+      const known = subscriptionOf.get(place)
+      if (!known || known.expiresAtMs < subscription.expiresAtMs) subscriptionOf.set(place, subscription)
     }
   }
 
@@ -116,8 +142,15 @@ export function createDirectory(deps: DirectoryDeps): Directory {
       const account = await deps.loader.loadAccount(id)
       if (account) pool.put(account)
       else pool.remove(id)
+    } else if (kind === 'subscription') {
+      const subscription = await deps.loader.loadSubscription(id)
+      if (subscription) subscriptions.set(id, subscription)
+      else subscriptions.delete(id)
+      refreshSubscriptions()
     } else {
-      for (const accountId of await deps.loader.listAccountIdsByProxy(id)) await reload('account', accountId)
+      // A proxy stands in each account that goes through it.
+      const through = [...pool.entries()].filter((entry) => entry.account.proxy?.id === id)
+      for (const entry of through) await reload('account', entry.account.id)
     }
   }
 
@@ -126,11 +159,14 @@ export function createDirectory(deps: DirectoryDeps): Directory {
       const all = await deps.loader.loadAll()
       users.clear()
       groups.clear()
+      subscriptions.clear()
       keys.clear()
       keysByHash.clear()
       for (const user of all.users) users.set(user.id, user)
       for (const group of all.groups) groups.set(group.id, group)
       refreshDefaults()
+      for (const subscription of all.subscriptions) subscriptions.set(subscription.id, subscription)
+      refreshSubscriptions()
       for (const entry of all.keys) putKey(entry)
       const present = new Set(all.accounts.map((account) => account.id))
       for (const entry of [...pool.entries()]) if (!present.has(entry.account.id)) pool.remove(entry.account.id)
@@ -138,8 +174,11 @@ export function createDirectory(deps: DirectoryDeps): Directory {
     },
     reload,
     findKeyBySecret: (secret) => {
-      const stored = keysByHash.get(deps.hashKey(secret))
-      return stored ? policyOf(stored) : null
+      const hash = deps.hashKey(secret)
+      const stored = keysByHash.get(hash)
+      if (!stored) return null
+      const isCurrent = stored.entry.hash === hash || (stored.entry.previous?.expiresAtMs ?? 0) > deps.nowMs()
+      return isCurrent ? policyOf(stored) : null
     },
     findKey: (id) => {
       const stored = keys.get(id)
@@ -147,6 +186,8 @@ export function createDirectory(deps: DirectoryDeps): Directory {
     },
     findUser: (id) => users.get(id) ?? null,
     findGroup: (id) => groups.get(id) ?? null,
+    findSubscription: (userId, groupId) => subscriptionOf.get(`${userId} ${groupId}`) ?? null,
+    findSubscriptionById: (id) => subscriptions.get(id) ?? null,
     findDefaultGroup: (platform) => defaults.get(platform) ?? null,
     pool,
     get keyCount() {

@@ -40,9 +40,13 @@ export interface Health {
   noteSnapshot(accountId: string, snapshot: AccountSnapshot): void
   /** Is this family of models limited on this account now? */
   blocks(entry: PoolEntry, family: string, nowMs: number): boolean
+  /** Did it fail a moment ago, or is it only being probed? Others go first (ACC-5). */
+  isSuspect(accountId: string, nowMs: number): boolean
   describe(accountId: string): AccountHealth
   /** Clears every cooldown and count (`POST /admin/accounts/{id}/reset`). */
   reset(accountId: string): void
+  /** The stored account was read again: an operator who sets it active has the last word over an error that was stored. */
+  accountStored(accountId: string, status: 'active' | 'disabled' | 'error'): void
   forget(accountId: string): void
 }
 
@@ -51,6 +55,12 @@ export interface HealthDeps {
   nowMs(): number
   onChange(change: HealthChange): void
 }
+
+/** How long one fault makes an account the second choice: as long as its circuit breaker remembers it. */
+const SUSPECT_MS = 30_000
+
+/** An error is in the database within this; a younger one may not be there yet. */
+const STORED_WITHIN_MS = 5000
 
 interface State {
   history: CooldownHistory
@@ -129,6 +139,11 @@ export function createHealth(deps: HealthDeps): Health {
       const state = states.get(entry.account.id)
       return state?.blocks.some((block) => block.family === family && isLive(block, nowMs)) === true
     },
+    isSuspect(accountId, nowMs) {
+      const history = states.get(accountId)?.history
+      if (!history || history === NO_HISTORY) return false
+      return history.probing || nowMs - (history.faultsAtMs.at(-1) ?? Number.NEGATIVE_INFINITY) < SUSPECT_MS
+    },
     describe(accountId) {
       const state = states.get(accountId)
       const nowMs = deps.nowMs()
@@ -143,6 +158,12 @@ export function createHealth(deps: HealthDeps): Health {
       if (!entry) return
       deps.pool.setProbing(entry, false)
       deps.pool.unpark(entry)
+    },
+    accountStored(accountId, status) {
+      const state = states.get(accountId)
+      const isOld = (block: Block) => deps.nowMs() - block.sinceMs > STORED_WITHIN_MS
+      if (!state || status !== 'active') return
+      state.blocks = state.blocks.filter((block) => block.cause !== 'error' || !isOld(block))
     },
     forget: (accountId) => void states.delete(accountId),
   }

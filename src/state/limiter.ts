@@ -37,7 +37,8 @@ export interface AdmissionRequest {
   payer: Payer
   /** Of the group, when a subscription pays. */
   subscriptionLimits: SubscriptionLimits | null
-  estimate: Spend
+  /** Asked for only when something is counted. */
+  estimate(): Spend
 }
 
 /** What a request holds. It is given back once, by whichever is called first; later calls do nothing (BIL-8). */
@@ -87,7 +88,7 @@ export function createLimiter(deps: LimiterDeps): Limiter {
     // Money first: nobody waits for a window only to hear that the money is gone.
     const limits = [...payerLimits(request.payer, request.subscriptionLimits), ...limitsOfKey(key)]
     if (limits.length === 0) return UNCOUNTED
-    const amounts = toAmounts(request.estimate, 1)
+    const amounts = toAmounts(request.estimate(), 1)
     const step: AdmissionStep = { owner: ownerOf(key), requestId, limits, amounts, acceptsStale: false }
     const outcome = counters.admit(step)
     return outcome instanceof Promise

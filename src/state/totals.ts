@@ -8,7 +8,7 @@ import { type Limit, MOST_COUNT } from '../core/limit.ts'
 import type { Nano } from '../core/money.ts'
 import type { Payer } from '../core/quota.ts'
 import type { Seed } from '../core/seed.ts'
-import type { SubscriptionWindow, SubscriptionWindowName } from '../core/subscription.ts'
+import type { UsageWindow, WindowName } from '../core/subscription.ts'
 
 /** All of it is to be read in ONE snapshot of the database (one statement, or `repeatable read`): what is null is not asked for. */
 export interface TotalsQuery {
@@ -29,7 +29,7 @@ export interface Totals {
   key: { tokens: number; costNano: Nano; dayCostNano: Nano; weekCostNano: Nano } | null
   /** Null: not asked for, or without limit. 0 for a payer that is gone. */
   fundsNano: Nano | null
-  subscription: Readonly<Record<SubscriptionWindowName, SubscriptionWindow>> | null
+  subscription: Readonly<Record<WindowName, UsageWindow>> | null
 }
 
 /** Rejects when the database is away. */
@@ -93,10 +93,7 @@ function knownCounters({ key, payer, calendar }: TotalsOf, totals: Totals): Map<
     known.set(fundsCounter(payer), { used: 0, most: totals.fundsNano })
   }
   if (payer.kind === 'subscription' && totals.subscription) {
-    for (const [name, window] of Object.entries(totals.subscription) as [
-      SubscriptionWindowName,
-      SubscriptionWindow,
-    ][]) {
+    for (const [name, window] of Object.entries(totals.subscription) as [WindowName, UsageWindow][]) {
       known.set(subscriptionCounter(payer.id, name), { used: window.usedNano, startMs: window.startedAtMs ?? 0 })
     }
   }

@@ -144,7 +144,7 @@ describe('an admin call', () => {
           return answer.status < 500 && (answer.status < 400 || typeof answer.json.error.code === 'string')
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 50 },
     )
     expect(await ask('GET', '/admin/toys/%E0%A4%A')).toMatchObject({ status: 404 })
   })

@@ -22,6 +22,7 @@ describe('swagger', () => {
     })
     expect(create.responses['409'].content['application/json'].example.error.code).toBe('conflict')
     expect(json.components.schemas.Toy.properties.name.description).toBe('Its name')
+    expect(json.components.schemas.Toy.properties.colour).toMatchObject({ type: 'string', enum: ['red', 'blue'] })
     expect(json.components.securitySchemes.adminToken.scheme).toBe('bearer')
   })
 

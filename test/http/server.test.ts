@@ -67,6 +67,15 @@ describe('pages and health', () => {
     }
   })
 
+  test('a client’s unknown path is answered in the client’s dialect, an operator’s in the operator’s (contract.md)', async () => {
+    const { ask } = toyApp({ unknownEndpoint: () => new Response('{"dialect":true}', { status: 404 }) })
+    expect(await ask('POST', '/v1/nope')).toMatchObject({ status: 404, json: { dialect: true } })
+    expect(await ask('POST', '/admin/nope')).toMatchObject({
+      status: 404,
+      json: { error: { code: 'unknown_endpoint' } },
+    })
+  })
+
   test('relay routes are registered behind the error handler, and their faults show nothing (OPS-11)', async () => {
     const { ask, lines } = toyApp({
       relayRoutes: (app) =>
@@ -137,6 +146,22 @@ describe('over a port', () => {
       expect(await get('/admin/toys/none', host, authorised)).toStartWith('HTTP/1.1 404')
       expect(await get('/healthz', host)).toContain('"alive"')
     }
+  })
+
+  test('a longer path is not cut to the path of another route (OPS-9)', async () => {
+    for (const host of ['a', 'ab', 'abc', 'a.b.c']) {
+      for (const prefix of ['/x', '/xx', '/xxx', '/xxxx']) {
+        const answer = await get(`${prefix}/admin/toys`, host, authorised)
+        expect([host, prefix, answer.slice(0, 12)]).toEqual([host, prefix, 'HTTP/1.1 404'])
+      }
+    }
+  })
+
+  test('Bun’s development pages, which show stacks and sources, are off (OPS-11)', () => {
+    const { app } = toyApp()
+    const own = listen(app, { host: 'localhost', port: 0, maxRequestBytes: 1000 })
+    expect(app.server?.development).toBe(false)
+    return own.stop(true)
   })
 
   test('a request target in absolute form does not lead past the token (OPS-9)', async () => {

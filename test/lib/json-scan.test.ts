@@ -96,6 +96,28 @@ describe('validation', () => {
     )
   })
 
+  test('one changed byte in a body of 1 MB is judged as JSON.parse judges it (REL-1)', () => {
+    const message = {
+      role: 'user',
+      content: 'if (a === "b") {\n  return [1, -2.5e3, null]\n}\n'.repeat(50),
+      n: [1.5, true, {}],
+    }
+    const body = encode(JSON.stringify({ model: 'x', messages: Array(400).fill(message) }))
+    expect(body.length).toBeGreaterThan(1_000_000)
+    expect(scan(body).fault).toBeNull()
+    const byte = fc.oneof(fc.integer({ min: 0, max: 255 }), fc.constantFrom(...encode('"\\{}[],:0\n ')))
+    fc.assert(
+      fc.property(fc.nat({ max: body.length - 1 }), byte, (at, value) => {
+        const before = body[at]!
+        body[at] = value
+        const [accepted, expected] = [scan(body).fault === null, accepts(body)]
+        body[at] = before
+        expect([at, value, accepted]).toEqual([at, value, expected])
+      }),
+      { numRuns: 60 },
+    )
+  })
+
   const accepted = [
     '0',
     '-0',

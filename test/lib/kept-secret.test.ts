@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openSecrets } from '../../src/admin/secrets.ts'
+import { openAdminToken, openEncryptionKey } from '../../src/admin/secrets.ts'
 import { keepSecret } from '../../src/lib/kept-secret.ts'
 
 const folders: string[] = []
@@ -49,40 +49,29 @@ describe('a kept secret', () => {
 describe('secrets of the gateway', () => {
   const none = { adminToken: null, encryptionKey: null, databaseUrl: null }
 
-  test('with no environment a token and a key are made, and shown as new only the first time (OPS-3)', () => {
+  test('with no environment a token and a key are made, and the token counts as new only the first time (OPS-3)', () => {
     const dataDir = folder()
-    const first = openSecrets({ dataDir, ...none })
-    const next = openSecrets({ dataDir, ...none })
-    expect(first.newAdminToken).toMatch(/^tpa_[0-9a-f]{64}$/)
-    expect(next).toEqual({ ...first, newAdminToken: null })
-    expect(first.encryptionKey).toMatch(/^[0-9a-f]{64}$/)
-    expect(openSecrets({ dataDir: folder(), ...none }).adminToken).not.toBe(first.adminToken)
+    const first = openAdminToken({ dataDir, ...none })
+    expect(first).toMatchObject({ made: true, warnings: [], path: join(dataDir, 'admin-token') })
+    expect(first.value).toMatch(/^tpa_[0-9a-f]{64}$/)
+    expect(openAdminToken({ dataDir, ...none })).toEqual({ ...first, made: false })
+    expect(openAdminToken({ dataDir: folder(), ...none }).value).not.toBe(first.value)
+    const key = openEncryptionKey({ dataDir, ...none })
+    expect(key.value).toMatch(/^[0-9a-f]{64}$/)
+    expect(openEncryptionKey({ dataDir, ...none })).toEqual(key)
   })
 
   test('the environment wins and nothing is written for it (OPS-3)', () => {
     const dataDir = folder()
-    const secrets = openSecrets({
-      dataDir,
-      adminToken: 'a'.repeat(20),
-      encryptionKey: 'b'.repeat(20),
-      databaseUrl: 'postgres://x',
-    })
-    expect(secrets).toMatchObject({
-      adminToken: 'a'.repeat(20),
-      encryptionKey: 'b'.repeat(20),
-      newAdminToken: null,
-      warnings: [],
-    })
+    const settings = { dataDir, adminToken: 'a'.repeat(20), encryptionKey: 'b'.repeat(20), databaseUrl: 'postgres://x' }
+    expect(openAdminToken(settings)).toMatchObject({ value: 'a'.repeat(20), made: false, warnings: [] })
+    expect(openEncryptionKey(settings)).toEqual({ value: 'b'.repeat(20), warnings: [] })
     expect(readdirSync(dataDir)).toEqual([])
   })
 
   test('weak or unshared secrets are pointed out without showing them (OPS-4)', () => {
-    const { warnings } = openSecrets({
-      dataDir: folder(),
-      adminToken: 'hunter2',
-      encryptionKey: null,
-      databaseUrl: 'postgres://x',
-    })
+    const settings = { dataDir: folder(), adminToken: 'hunter2', encryptionKey: null, databaseUrl: 'postgres://x' }
+    const warnings = [...openAdminToken(settings).warnings, ...openEncryptionKey(settings).warnings]
     expect(warnings).toHaveLength(2)
     expect(warnings.join()).not.toContain('hunter2')
   })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { createLog, type LogOptions } from '../../src/lib/log.ts'
 import { redact, redactText } from '../../src/lib/redact.ts'
@@ -65,6 +66,20 @@ describe('log', () => {
   })
 })
 
+describe('standard output', () => {
+  test('a reader that goes away costs lines, not the process (OPS-8)', async () => {
+    const child = Bun.spawn([process.execPath, join(import.meta.dir, '../fixtures/log-to-closed-pipe.ts')], {
+      stdout: 'pipe',
+      stderr: 'pipe',
+    })
+    const reader = child.stdout.getReader()
+    await reader.read()
+    await reader.cancel()
+    expect(await new Response(child.stderr).text()).toBe('still here\n')
+    expect(await child.exited).toBe(0)
+  })
+})
+
 describe('redaction', () => {
   test('fields with the names of secrets are hidden however they are spelled (OPS-8)', () => {
     const names = [
@@ -114,6 +129,19 @@ describe('redaction', () => {
     expect(redactText('postgres://tp:hunter2@db/x')).toBe('postgres://[redacted]@db/x')
     expect(redactText('GET /v1beta/models?key=abc123&alt=sse')).toBe('GET /v1beta/models?key=[redacted]&alt=sse')
     expect(redactText('authorization: Bearer abcdef123456')).toBe('authorization: Bearer [redacted]')
+  })
+
+  test('an error keeps its stack, code and causes, and loses secrets and query parameters (OPS-8)', () => {
+    const cause = Object.assign(new Error('duplicate key value (email)=(ada@example.com)'), { code: '23505' })
+    const error = new Error('Failed query: insert into users values ($1)\nparams: Ada,hunter2', { cause })
+    const clean = redact(error) as { message: string; stack: string[]; cause: { code: string } }
+    expect(clean.message).toBe('Failed query: insert into users values ($1)')
+    expect(clean.stack[0]).toContain('log.test.ts')
+    expect(clean.cause.code).toBe('23505')
+    expect(JSON.stringify(clean)).not.toMatch(/hunter2|ada@/)
+    const circle = new Error('round')
+    circle.cause = circle
+    expect(JSON.stringify(redact(circle)).length).toBeLessThan(20_000)
   })
 
   test('ordinary sentences stay as they are', () => {

@@ -23,6 +23,7 @@ test('an OpenAI sign-in account goes to the Codex endpoint with its account id (
     id: 'responses',
     protocol: 'openai-responses',
     metered: true,
+    generates: true,
     streaming: 'body',
     path: '/responses',
   } as const
@@ -36,7 +37,14 @@ test('an OpenAI sign-in account goes to the Codex endpoint with its account id (
 test('a Gemini model with a slash or odd characters stays one path segment (REL-3)', () => {
   const gemini = providerFor('gemini', 'api_key')
   const account = makeAccount({ id: 'a', platform: 'gemini', credentials: { baseUrl: 'http://h' } })
-  const operation = { id: 'g', protocol: 'gemini', metered: true, streaming: 'path', path: ':generateContent' } as const
+  const operation = {
+    id: 'g',
+    protocol: 'gemini',
+    metered: true,
+    generates: true,
+    streaming: 'path',
+    path: '/models/{model}:generateContent',
+  } as const
   expect(gemini?.endpoint({ account, operation, model: 'a/b c', version: 'v1beta', search: '?alt=sse' })).toBe(
     'http://h/v1beta/models/a%2Fb%20c:generateContent?alt=sse',
   )

@@ -53,7 +53,7 @@ function countingMeter(): Meter {
       seen += chunk.length
     },
     read: () => ({}) as Reading,
-    tail: () => new Uint8Array(),
+    lead: () => '',
     get bytes() {
       return seen
     },
@@ -133,6 +133,20 @@ describe('the tap', () => {
     expect(firstData()).toBe(1)
     upstream.end()
     expect(await text).toBe(': comment\n\ndata: x\n\ndata: y\n\n')
+  })
+
+  test('what came before the content is told apart: it repeats the request, and is not charged as an answer (BIL-9)', async () => {
+    const { upstream, tap } = setUp({ commitWaitMs: 1 })
+    await upstream.send('data: hello\n\n')
+    await tap.decided
+    const text = received(tap)
+    await upstream.send('data: hello again\n\n')
+    expect(tap.openingBytes).toBe('data: hello\n\ndata: hello again\n\n'.length)
+    await upstream.send('data: CONTENT\n\n')
+    await upstream.send('data: more\n\n')
+    upstream.end()
+    await text
+    expect(tap.openingBytes).toBe('data: hello\n\ndata: hello again\n\n'.length)
   })
 
   test('at most 1 MB is held (REL-11)', async () => {

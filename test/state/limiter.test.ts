@@ -63,7 +63,7 @@ function admit(
   { payer = NOBODY, estimate = spend() }: { payer?: Payer; estimate?: Spend } = {},
 ) {
   const requestId = `request-${requests++}`
-  return limiter.admit({ requestId, key, payer, subscriptionLimits: GROUP, estimate })
+  return limiter.admit({ requestId, key, payer, subscriptionLimits: GROUP, estimate: () => estimate })
 }
 const GROUP = { dailyLimitNano: 10n * USD, weeklyLimitNano: null, monthlyLimitNano: 100n * USD }
 

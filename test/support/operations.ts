@@ -3,7 +3,7 @@ import type { ProtocolId } from '../../src/core/platform.ts'
 import type { Operation } from '../../src/protocols/protocol.ts'
 
 export function operation(protocol: ProtocolId, streaming: Operation['streaming'] = 'body'): Operation {
-  return { id: 'under-test', protocol, metered: true, streaming, path: '/under-test' }
+  return { id: 'under-test', protocol, metered: true, generates: true, streaming, path: '/under-test' }
 }
 
 export const encode = (text: string) => new TextEncoder().encode(text)

@@ -41,18 +41,23 @@ export function accountCalls(accounts: AccountsAdmin): Call[] {
     about: {
       list: 'Newest first; credentials masked (ACC-8).',
       get: 'Credentials are masked to their last four characters (ACC-8).',
-      create:
-        'Type `api_key` takes `credentials.api_key`, `oauth` takes `access_token` and/or `refresh_token` (`expires_at`, `chatgpt_account_id`), ' +
-        '`aws` (Bedrock) takes the AWS fields. `base_url` passes the outbound guard (OPS-10). Without `group_ids` it joins its ' +
-        "platform's default group (ACC-12). With a `model_mapping` it supports exactly its keys (ACC-2).",
-      patch: 'Only the fields given are changed; of `credentials` too, so that a new key keeps the base_url (ACC-8).',
+      patch:
+        'Only the fields given are changed; of `credentials` too, so that a new key keeps the base_url; null takes one away (ACC-8).',
       delete: 'Refused while a key is bound to it (KEY-5). Its usage stays.',
     },
     query,
     list: ({ limit, cursor, group_id: groupId, ...filter }) =>
       accounts.list({ ...toPageQuery({ limit, cursor }), ...filter, groupId }),
     find: accounts.find,
-    create: { body: AccountCreate.schema, example: CREATE_EXAMPLE, run: accounts.create },
+    create: {
+      about:
+        'Type `api_key` takes `credentials.api_key`, `oauth` takes `access_token` and/or `refresh_token` (`expires_at`, `chatgpt_account_id`), ' +
+        '`aws` (Bedrock) takes the AWS fields. `base_url` passes the outbound guard (OPS-10). Without `group_ids` it joins its ' +
+        "platform's default group (ACC-12). With a `model_mapping` it supports exactly its keys (ACC-2).",
+      body: AccountCreate.schema,
+      example: CREATE_EXAMPLE,
+      run: accounts.create,
+    },
     patchBody: AccountPatch.schema,
     patchExample: PATCH_EXAMPLE,
     patch: accounts.patch,

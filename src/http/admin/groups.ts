@@ -23,15 +23,20 @@ export function groupCalls(groups: GroupsAdmin): Call[] {
     about: {
       list: 'Newest first. The default group of each platform is there from the first start (ACC-12).',
       get: 'With its limits and users (ACC-12).',
-      create: 'A group belongs to one platform; `exclusive` lets only the listed users in (ACC-12).',
       patch: 'Only the fields given are changed; `user_ids` replaces the whole list (ACC-12).',
       delete: 'Refused while keys, accounts or other groups use it, and for default groups (ACC-12).',
     },
     query,
     list: ({ limit, cursor, ...filter }) => groups.list({ ...toPageQuery({ limit, cursor }), ...filter }),
     find: groups.find,
-    create: { body: GroupCreate.schema, run: groups.create },
+    create: {
+      about: 'A group belongs to one platform; `exclusive` lets only the listed users in (ACC-12).',
+      body: GroupCreate.schema,
+      example: { name: 'gold', platform: 'openai', rate_multiplier: 1.5, daily_limit_usd: 20 },
+      run: groups.create,
+    },
     patchBody: GroupPatch.schema,
+    patchExample: { rate_multiplier: 1.2, daily_limit_usd: null },
     patch: groups.patch,
     remove: groups.remove,
   })

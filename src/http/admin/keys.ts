@@ -1,6 +1,7 @@
 /** `/admin/keys`: API keys (KEY). */
 import { type Static, Type } from '@sinclair/typebox'
-import type { IssuedKey, KeyImport, KeysAdmin } from '../../admin/keys.ts'
+import type { KeyImport } from '../../admin/key-import.ts'
+import type { IssuedKey, KeysAdmin } from '../../admin/keys.ts'
 import { type Fault, invalid, isFault } from '../../core/fault.ts'
 import { ApiKeyCreate, ApiKeyPatch, ApiKeyView } from '../../schema/api-key-views.ts'
 import { type Call, call } from './call.ts'
@@ -47,7 +48,6 @@ export function keyCalls(keys: KeysAdmin): Call[] {
     about: {
       list: 'Newest first; of the key itself only its beginning and its last four characters (KEY-1).',
       get: 'With its limits and what it used so far (KEY-5).',
-      create: '',
       patch:
         'Only the fields given are changed; counters never are (KEY-10). A new `balance_usd` is booked in the ledger (BIL-11).',
       delete: 'It stops at once everywhere; its usage and name stay in reports (KEY-12).',

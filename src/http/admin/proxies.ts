@@ -14,8 +14,6 @@ export function proxyCalls(proxies: ProxiesAdmin): Call[] {
     about: {
       list: 'Newest first; names and passwords are never shown.',
       get: 'Whether it logs in is shown, not how (ACC-8).',
-      create:
-        'http:// or https:// (REL-5); SOCKS is refused, the runtime does not speak it. User name and password have fields of their own (OPS-10).',
       patch:
         'Only the fields given are changed. `username` and `password` are replaced together; null takes them away.',
       delete: 'Refused while an account uses it: its traffic would go out directly (REL-5).',
@@ -23,8 +21,14 @@ export function proxyCalls(proxies: ProxiesAdmin): Call[] {
     query: listQuery({}),
     list: (query) => proxies.list(toPageQuery(query)),
     find: proxies.find,
-    create: { body: ProxyCreate.schema, run: proxies.create },
+    create: {
+      about:
+        'http:// or https:// (REL-5); SOCKS is refused, the runtime does not speak it. User name and password have fields of their own (OPS-10).',
+      body: ProxyCreate.schema,
+      run: proxies.create,
+    },
     patchBody: ProxyPatch.schema,
+    patchExample: { status: 'disabled' },
     patch: proxies.patch,
     remove: proxies.remove,
   })

@@ -22,7 +22,7 @@ export interface Resource<
   nouns: readonly [one: string, many: string]
   view: View<Shown, Row>
   /** What each call's description says: which rules it keeps. */
-  about: { list: string; get: string; create: string; patch: string; delete: string }
+  about: { list: string; get: string; patch: string; delete: string }
   /** Made by `listQuery`. */
   query: Query
   list(query: Static<Query>): Promise<Page<Row> | Fault>
@@ -32,11 +32,14 @@ export interface Resource<
   patch(actor: Actor, id: string, body: Static<PatchBody>): Promise<Row | Fault | null>
   remove(actor: Actor, id: string): Promise<true | Fault | null>
   /** Absent: the resource has its own create call. */
-  create?: {
-    body: CreateBody
-    example?: object
-    run(actor: Actor, body: Static<CreateBody>): Promise<Row | Fault | null>
-  }
+  create?: CreateSide<Row, CreateBody>
+}
+
+interface CreateSide<Row, CreateBody extends TSchema> {
+  about: string
+  body: CreateBody
+  example?: object
+  run(actor: Actor, body: Static<CreateBody>): Promise<Row | Fault | null>
 }
 
 export function resourceCalls<
@@ -46,42 +49,67 @@ export function resourceCalls<
   CreateBody extends TSchema,
   PatchBody extends TSchema,
 >(resource: Resource<Row, Shown, Query, CreateBody, PatchBody>): Call[] {
-  const { path, tag, nouns, view, about, create } = resource
-  const [one, many] = nouns
-  const shown = (row: Row | Fault | null) => (row === null || isFault(row) ? row : view.show(row))
+  return [...readCalls(resource), ...writeCalls(resource)]
+}
 
-  const list = call({
+type ReadSide<Row, Shown extends TSchema, Query extends TObject> = Pick<
+  Resource<Row, Shown, Query, TSchema, TSchema>,
+  'path' | 'tag' | 'nouns' | 'about' | 'view' | 'query' | 'list' | 'find'
+>
+
+function readCalls<Row extends object, Shown extends TSchema, Query extends TObject>(
+  resource: ReadSide<Row, Shown, Query>,
+): Call[] {
+  const { path, tag, nouns, view, about, query, list, find } = resource
+  const listCall = call({
     method: 'GET',
     path,
     tag,
-    summary: `List ${many}`,
+    summary: `List ${nouns[1]}`,
     description: about.list,
-    query: resource.query,
+    query,
     status: 200,
     answer: listAnswer(String(view.schema.title), view.schema),
     problems: [],
-    handle: ({ query }) => showPage(resource.list(query), view.show),
+    handle: ({ query }) => showPage(list(query), view.show),
   })
-  const byId = { path: `${path}/:id`, tag, status: 200, answer: view.schema } as const
-  const get = call({
-    ...byId,
+  const getCall = call({
     method: 'GET',
-    summary: `Get ${one}`,
+    path: `${path}/:id`,
+    tag,
+    summary: `Get ${nouns[0]}`,
     description: about.get,
+    status: 200,
+    answer: view.schema,
     problems: [404],
-    handle: async ({ id }) => shown(await resource.find(id)),
+    handle: async ({ id }) => showRow(view, await find(id)),
   })
-  const patch = call({
-    ...byId,
+  return [listCall, getCall]
+}
+
+function writeCalls<
+  Row extends object,
+  Shown extends TSchema,
+  Query extends TObject,
+  CreateBody extends TSchema,
+  PatchBody extends TSchema,
+>(resource: Resource<Row, Shown, Query, CreateBody, PatchBody>): Call[] {
+  const { path, tag, view, about, create, patch, patchBody, patchExample, remove } = resource
+  const [one] = resource.nouns
+  const patchCall = call({
     method: 'PATCH',
+    path: `${path}/:id`,
+    tag,
     summary: `Change ${one}`,
     description: about.patch,
-    body: resource.patchBody,
-    bodyExample: resource.patchExample,
+    body: patchBody,
+    bodyExample: patchExample,
+    status: 200,
+    answer: view.schema,
     problems: [404, 409],
-    handle: async ({ actor, id, body }) => shown(await resource.patch(actor, id, body)),
+    handle: async ({ actor, id, body }) => showRow(view, await patch(actor, id, body)),
   })
-  const remove = call({
+  const deleteCall = call({
     method: 'DELETE',
     path: `${path}/:id`,
     tag,
@@ -89,22 +117,31 @@ export function resourceCalls<
     description: about.delete,
     status: 204,
     problems: [404, 409],
-    handle: ({ actor, id }) => resource.remove(actor, id),
+    handle: ({ actor, id }) => remove(actor, id),
   })
-  const make =
-    create &&
-    call({
-      method: 'POST',
-      path,
-      tag,
-      summary: `Create ${one}`,
-      description: about.create,
-      body: create.body,
-      bodyExample: create.example,
-      status: 201,
-      answer: view.schema,
-      problems: [409],
-      handle: async ({ actor, body }) => shown(await create.run(actor, body)),
-    })
-  return [list, ...(make ? [make] : []), get, patch, remove]
+  return create ? [createCall(resource, create), patchCall, deleteCall] : [patchCall, deleteCall]
+}
+
+function createCall<Row extends object, Shown extends TSchema, CreateBody extends TSchema>(
+  { path, tag, nouns, view }: Pick<ReadSide<Row, Shown, TObject>, 'path' | 'tag' | 'nouns' | 'view'>,
+  create: CreateSide<Row, CreateBody>,
+): Call {
+  return call({
+    method: 'POST',
+    path,
+    tag,
+    summary: `Create ${nouns[0]}`,
+    description: create.about,
+    body: create.body,
+    bodyExample: create.example,
+    status: 201,
+    answer: view.schema,
+    problems: [409],
+    handle: async ({ actor, body }) => showRow(view, await create.run(actor, body)),
+  })
+}
+
+/** A refusal or nothing stays what it is. */
+function showRow<Row extends object, Shown extends TSchema>(view: View<Shown, Row>, row: Row | Fault | null) {
+  return row === null || isFault(row) ? row : view.show(row)
 }

@@ -1,6 +1,5 @@
-/** The calls of the admin API as Elysia routes. Elysia routes and is documented; `serveCall` does everything else. */
+/** The calls of the admin API as Elysia routes. Elysia finds the call, `serveCall` does everything else. */
 import { Elysia } from 'elysia'
-import { describeCall } from '../describe-call.ts'
 import type { Call } from './call.ts'
 import { type ServeDeps, serveCall } from './serve-call.ts'
 
@@ -12,7 +11,7 @@ export function adminRoutes(calls: readonly Call[], deps: ServeDeps) {
       call.path,
       // Elysia reads this parameter list to learn what it must prepare; `parse: 'none'` leaves the body to serveCall.
       ({ request, params, server }) => serveCall(call, { request, server, id: idOf(params) }, deps),
-      { parse: 'none', detail: describeCall(call) },
+      { parse: 'none' },
     )
   }
   return app

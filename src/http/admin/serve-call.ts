@@ -6,13 +6,13 @@
  * If it fails: a database that is away is a 503, anything else a 500; both are logged with the request id, neither shows why.
  */
 import type { Actor } from '../../admin/actor.ts'
-import { isFault } from '../../core/fault.ts'
+import { type Fault, isFault } from '../../core/fault.ts'
 import { newId } from '../../lib/ids.ts'
 import type { Log } from '../../lib/log.ts'
 import { isProblem, jsonAnswer, type Problem, problem, problemAnswer, textAnswer } from '../answer.ts'
 import type { AddressSource } from '../client-address.ts'
 import type { Call } from './call.ts'
-import { readBody, readQuery } from './check.ts'
+import { readBody, readQuery } from './read-input.ts'
 
 export type CallerCheck = (request: Request, server: AddressSource | null) => Promise<Actor | Problem>
 
@@ -63,17 +63,19 @@ async function runCall(call: Call, incoming: Incoming, deps: ServeDeps, requestI
   if (isProblem(body)) return body
   const result = await call.handle({ id, query: query.value as never, body: body.value as never, actor, requestId })
   if (result === null) return notFound()
-  return isFault(result) ? faultProblem(result) : result
+  return isFault(result) ? faultProblem(call, result) : result
 }
 
 function notFound(): Problem {
   return problem(404, 'not_found', 'there is nothing with this id')
 }
 
-/** A cursor or limit that makes no sense is a mistake in the URL (400), a field in a body is a 422 (contract.md). */
-function faultProblem({ fault, field, message }: { fault: string; field: string | null; message: string }): Problem {
+/** What makes no sense in the URL is a 400, in a body a 422 (contract.md). */
+function faultProblem(call: Call, { fault, field, message }: Fault): Problem {
   if (fault === 'conflict') return problem(409, 'conflict', message, field)
-  if (field === 'cursor' || field === 'limit') return problem(400, 'invalid_parameter', message, field)
+  if (field !== null && call.query && Object.hasOwn(call.query.properties, field)) {
+    return problem(400, 'invalid_parameter', message, field)
+  }
   return problem(422, 'invalid_field', message, field)
 }
 

@@ -27,16 +27,20 @@ export function userCalls(users: UsersAdmin): Call[] {
     about: {
       list: 'Newest first, with what each used so far.',
       get: 'With balance, quota and what was used so far (BIL-12).',
-      create:
-        'An opening balance becomes the first ledger entry (BIL-11). Without `quota_usd` there is no limit (BIL-10).',
       patch: 'Only the fields given are changed. The balance moves only by `POST {id}/balance` (BIL-11).',
       delete: 'Their keys stop at once and their subscriptions are revoked; usage and ledger stay (KEY-12).',
     },
     query,
     list: ({ limit, cursor, ...filter }) => users.list({ ...toPageQuery({ limit, cursor }), ...filter }),
     find: users.find,
-    create: { body: UserCreate.schema, run: users.create },
+    create: {
+      about:
+        'An opening balance becomes the first ledger entry (BIL-11). Without `quota_usd` there is no limit (BIL-10).',
+      body: UserCreate.schema,
+      run: users.create,
+    },
     patchBody: UserPatch.schema,
+    patchExample: { username: 'ada', quota_usd: 100 },
     patch: users.patch,
     remove: users.remove,
   })

@@ -18,6 +18,7 @@ const PATHS = {
   system: 'system',
   messages: 'messages[<32]',
   roles: 'messages[<32].role',
+  contents: 'messages[<32].content',
 } as const
 
 const scanner = createJsonScanner(PATHS)
@@ -36,6 +37,6 @@ export function inspectAnthropic(operation: Operation, body: Uint8Array, _url: U
 
 /** Claude Code puts `role: "system"` reminders among the messages; they come and go, so they identify nothing. */
 function prefixSpans(body: Uint8Array, scan: JsonScan<keyof typeof PATHS>) {
-  const { tools, system, messages, roles } = scan.found
-  return [...tools, ...system, ...openingSpans(body, { messages, roles, system: [], otherwise: null })]
+  const { tools, system, messages, roles, contents } = scan.found
+  return [...tools, ...system, ...openingSpans(body, { messages, roles, contents, system: [], otherwise: null })]
 }

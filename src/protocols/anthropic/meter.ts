@@ -6,7 +6,7 @@
  */
 import type { Kept } from '../../lib/event-tail.ts'
 import { asObject, asText, type JsonObject } from '../../lib/json-values.ts'
-import { bodyValue, ssePieces } from '../kept-pieces.ts'
+import { bodyValue, type Selection, ssePieces } from '../kept-pieces.ts'
 import type { Piece } from '../piece.ts'
 import type { Framing, Meter, Operation, Reading, UpstreamError } from '../protocol.ts'
 import { createMeter, NOTHING_READ } from '../stream-meter.ts'
@@ -15,18 +15,21 @@ import { fromAnthropicUsage } from './usage.ts'
 
 /** `message_start` (about 500 bytes) and what may come before it: pings, comments; and behind it: a fallback block. */
 const HEAD_BYTES = 2048
+const ALL = Number.POSITIVE_INFINITY
+/** Quotes in a text are escaped, so only the event's own type can stand there so. */
+const SELECTION: Selection = { skips: (block) => block.includes('"content_block_delta"'), first: ALL, last: ALL }
 
 export function anthropicMeter(operation: Operation, framing: Framing): Meter {
   return createMeter(operation, {
     framing,
     headBytes: HEAD_BYTES,
     worthKeeping: isNoContent,
-    read: (kept) => (framing === 'json' ? readBody(kept) : readStream(ssePieces(kept))),
+    read: (kept) => (framing === 'json' ? readBody(kept) : readStream(ssePieces(kept, SELECTION))),
   })
 }
 
 /** Search results and code of 20 kB in one event say nothing that is metered. */
-export function isNoContent(opening: string): boolean {
+function isNoContent(opening: string): boolean {
   return !opening.includes('content_block_')
 }
 

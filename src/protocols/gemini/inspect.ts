@@ -85,6 +85,6 @@ function streamFraming(url: URL): Framing {
 /** A content without a role is the user's. */
 function prefixSpans(body: Uint8Array, scan: JsonScan<keyof typeof PATHS>) {
   const { tools, system, systemSnake, contents, roles } = scan.found
-  const opening = openingSpans(body, { messages: contents, roles, system: [], otherwise: 'user' })
+  const opening = openingSpans(body, { messages: contents, roles, contents: [], system: [], otherwise: 'user' })
   return [...tools, ...system, ...systemSnake, ...opening]
 }

@@ -7,13 +7,15 @@
  */
 import type { Kept } from '../../lib/event-tail.ts'
 import { asArray, asObject, asText, type JsonObject } from '../../lib/json-values.ts'
-import { bodyValue, ssePieces } from '../kept-pieces.ts'
+import { bodyValue, isComment, type Selection, ssePieces } from '../kept-pieces.ts'
 import type { Piece } from '../piece.ts'
 import type { Framing, Meter, Operation, Reading, UpstreamError } from '../protocol.ts'
 import { always, createMeter, NOTHING_READ } from '../stream-meter.ts'
 import { errorOf, NO_ERROR_SAID } from '../upstream-error.ts'
 import { arrayPieces } from './array-pieces.ts'
 import { fromGeminiUsage } from './usage.ts'
+
+const SELECTION: Selection = { skips: isComment, first: 0, last: 8 }
 
 export function geminiMeter(operation: Operation, framing: Framing): Meter {
   return createMeter(operation, {
@@ -22,7 +24,7 @@ export function geminiMeter(operation: Operation, framing: Framing): Meter {
     worthKeeping: always,
     read(kept) {
       if (framing === 'json') return readBody(kept)
-      return readStream(framing === 'sse' ? ssePieces(kept) : arrayPieces(kept))
+      return readStream(framing === 'sse' ? ssePieces(kept, SELECTION) : arrayPieces(kept))
     },
   })
 }

@@ -22,6 +22,7 @@ const PATHS = {
   functions: 'functions',
   messages: 'messages[<32]',
   roles: 'messages[<32].role',
+  contents: 'messages[<32].content',
 } as const
 
 const scanner = createJsonScanner(PATHS)
@@ -55,7 +56,7 @@ function readUsageOption(body: Uint8Array, scan: Scan): Inspected['usageOption']
 }
 
 function prefixSpans(body: Uint8Array, scan: Scan) {
-  const { tools, functions, messages, roles } = scan.found
-  const opening = openingSpans(body, { messages, roles, system: ['system', 'developer'], otherwise: null })
+  const { tools, functions, messages, roles, contents } = scan.found
+  const opening = openingSpans(body, { messages, roles, contents, system: ['system', 'developer'], otherwise: null })
   return [...tools, ...functions, ...opening]
 }

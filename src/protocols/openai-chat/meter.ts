@@ -6,7 +6,7 @@
  */
 import type { Kept } from '../../lib/event-tail.ts'
 import { asArray, asObject, asText, type JsonObject } from '../../lib/json-values.ts'
-import { bodyValue, ssePieces } from '../kept-pieces.ts'
+import { bodyValue, isComment, type Selection, ssePieces } from '../kept-pieces.ts'
 import type { Piece } from '../piece.ts'
 import type { Framing, Meter, Operation, Reading, UpstreamError } from '../protocol.ts'
 import { always, createMeter, NOTHING_READ } from '../stream-meter.ts'
@@ -15,13 +15,15 @@ import { fromOpenaiUsage } from './usage.ts'
 
 /** Enough for the first chunks: Groq's compound models give each chunk another id, and `stub` to the last. */
 const HEAD_BYTES = 1024
+/** finish_reason, usage and `[DONE]` are among the last three events, plus what Azure says about filters. */
+const SELECTION: Selection = { skips: isComment, first: 1, last: 8 }
 
 export function openaiChatMeter(operation: Operation, framing: Framing): Meter {
   return createMeter(operation, {
     framing,
     headBytes: HEAD_BYTES,
     worthKeeping: always,
-    read: (kept) => (framing === 'json' ? readBody(kept) : readStream(ssePieces(kept))),
+    read: (kept) => (framing === 'json' ? readBody(kept) : readStream(ssePieces(kept, SELECTION))),
   })
 }
 
@@ -29,7 +31,6 @@ function readStream(pieces: readonly Piece[]): Reading {
   const reading: Reading = { ...NOTHING_READ }
   let done = false
   let closing = false
-  let usage: unknown = null
   for (const piece of pieces) {
     if (piece.kind === 'done') done = true
     const chunk = asObject(piece.json)
@@ -38,16 +39,15 @@ function readStream(pieces: readonly Piece[]): Reading {
     if (error !== null && reading.finishReason === null) reading.error = error
     if (!chunk || piece.kind === 'error-field') continue
     describe(chunk, reading)
-    const found = usageIn(chunk)
-    if (found === null) continue
-    usage = found
+    const report = fromOpenaiUsage(usageIn(chunk))
+    if (report === null) continue
+    reading.usage = report.usage
     closing = asArray(chunk.choices).length === 0
   }
   const finished = done || reading.finishReason !== null
   reading.final = reading.error !== null ? 'error' : finished ? 'completed' : 'truncated'
-  reading.usage = fromOpenaiUsage(usage)?.usage ?? null
-  if (reading.usage !== null)
-    reading.usageCertainty = reading.final !== 'truncated' || closing ? 'final' : 'provisional'
+  const closed = closing || reading.final !== 'truncated'
+  if (reading.usage !== null) reading.usageCertainty = closed ? 'final' : 'provisional'
   return reading
 }
 

@@ -21,6 +21,7 @@ const PATHS = {
   input: 'input',
   items: 'input[<32]',
   roles: 'input[<32].role',
+  contents: 'input[<32].content',
 } as const
 
 const scanner = createJsonScanner(PATHS)
@@ -40,8 +41,14 @@ export function inspectOpenaiResponses(operation: Operation, body: Uint8Array, _
 
 /** `input` is a string or items; Codex sends its system prompt as developer items, not as `instructions`. */
 function prefixSpans(body: Uint8Array, scan: JsonScan<keyof typeof PATHS>) {
-  const { tools, instructions, input, items, roles } = scan.found
+  const { tools, instructions, input, items, roles, contents } = scan.found
   const text = input.filter((span) => jsonKind(body, span) === 'string')
-  const opening = openingSpans(body, { messages: items, roles, system: ['system', 'developer'], otherwise: null })
+  const opening = openingSpans(body, {
+    messages: items,
+    roles,
+    contents,
+    system: ['system', 'developer'],
+    otherwise: null,
+  })
   return [...tools, ...instructions, ...text, ...opening]
 }

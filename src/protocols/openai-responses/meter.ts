@@ -6,7 +6,7 @@
  */
 import type { Kept } from '../../lib/event-tail.ts'
 import { asObject, asText, type JsonObject } from '../../lib/json-values.ts'
-import { bodyValue, ssePieces } from '../kept-pieces.ts'
+import { bodyValue, type Selection, ssePieces } from '../kept-pieces.ts'
 import type { Piece } from '../piece.ts'
 import type { FinalStatus, Framing, Meter, Operation, Reading, UpstreamError } from '../protocol.ts'
 import { createMeter, NOTHING_READ } from '../stream-meter.ts'
@@ -26,20 +26,35 @@ const FINAL_OF_STATUS: Readonly<Record<string, FinalStatus>> = {
 }
 const TERMINAL = new Set(['response.completed', 'response.incomplete', 'response.failed'])
 const FIRST_TYPE = /response\.[a-z_.]+/
+const PROGRESS = new Set(['response.created', 'response.in_progress', 'response.queued'])
+/** An event's type starts within its first bytes (`event: …`, `data: {"type":"…`). Elsewhere the word may stand in a text. */
+const TYPE_WITHIN = 40
+const ALL = Number.POSITIVE_INFINITY
+const SELECTION: Selection = { skips: saysNothing, first: ALL, last: ALL }
 
 export function openaiResponsesMeter(operation: Operation, framing: Framing): Meter {
   return createMeter(operation, {
     framing,
     headBytes: HEAD_BYTES,
     worthKeeping: mayBeTerminal,
-    read: (kept) => (framing === 'json' ? readBody(kept) : readStream(ssePieces(kept))),
+    read: (kept) => (framing === 'json' ? readBody(kept) : readStream(ssePieces(kept, SELECTION))),
   })
 }
 
 /** Images, tool results and `response.created` with Codex's 30 kB of instructions pass by; what names no type is kept. */
-export function mayBeTerminal(opening: string): boolean {
-  const type = FIRST_TYPE.exec(opening)?.[0]
-  return type === undefined || TERMINAL.has(type)
+function mayBeTerminal(opening: string): boolean {
+  const type = typeOf(opening)
+  return type === null || TERMINAL.has(type)
+}
+
+function saysNothing(block: string): boolean {
+  const type = typeOf(block)
+  return type !== null && !TERMINAL.has(type) && !PROGRESS.has(type)
+}
+
+function typeOf(text: string): string | null {
+  const match = FIRST_TYPE.exec(text.slice(0, TYPE_WITHIN + 40))
+  return match !== null && match.index < TYPE_WITHIN ? match[0] : null
 }
 
 function readStream(pieces: readonly Piece[]): Reading {

@@ -161,6 +161,7 @@ describe('the session', () => {
     ],
     ["an end user's id is no session", '"metadata":{"user_id":"alice"},"conversation_id":"c"', 'c'],
     ['a JSON user_id without a session is none', '"metadata":{"user_id":"{\\"device_id\\":\\"d\\"}"}', null],
+    ['an empty session in it is none', '"metadata":{"user_id":"{\\"session_id\\":\\"\\"}"},"conversation_id":"c"', 'c'],
     ['a broken JSON user_id is none', '"metadata":{"user_id":"{oops"}', null],
     ['an enormous user_id is none', `"metadata":{"user_id":"{\\"session_id\\":\\"${'s'.repeat(5000)}\\"}"}`, null],
     ['a number is none', '"conversation_id":5', null],

@@ -1,0 +1,93 @@
+/**
+ * Writes what the relay learns about accounts where operators and other instances see it (ACC-6, ACC-11): cooldowns with cause and source,
+ * errors, subscription windows. Off the request path, gathered per account for a moment: a busy account sends its windows with every answer.
+ *
+ * If it fails: it is tried again; until then this instance alone knows.
+ */
+import { type AccountSnapshot, toExtra } from '../core/snapshot.ts'
+import { updateAccountStateById } from '../db/accounts.ts'
+import type { Db } from '../db/client.ts'
+import { createBatch } from '../lib/batch.ts'
+import type { Log } from '../lib/log.ts'
+import type { Stack } from '../lib/stack.ts'
+import type { Block, HealthChange } from '../state/health.ts'
+
+export interface HealthKeeper {
+  note(change: HealthChange): void
+}
+
+export interface HealthKeeperDeps {
+  db: Db
+  log: Log
+  stack: Stack
+  /** All live blocks of an account. */
+  blocksOf(accountId: string): readonly Block[]
+  /** How an account's snapshot fields are named; null: it is gone. */
+  prefixOf(accountId: string): string | null
+}
+
+const EVERY_MS = 1000
+
+export async function openHealthKeeper(deps: HealthKeeperDeps): Promise<HealthKeeper> {
+  const start = () =>
+    createBatch<HealthChange>({
+      mostItems: 10_000,
+      everyMs: EVERY_MS,
+      write: (changes) => writeChanges(deps, changes),
+      onFailure: (error) => deps.log.error('the state of accounts could not be written; it is tried again', { error }),
+    })
+  const batch = await deps.stack.use('state of accounts', start, async (opened) => void (await opened.close(1)))
+  return {
+    note(change) {
+      if (change.block) logBlock(deps.log, change.accountId, change.block)
+      batch.add(change)
+    },
+  }
+}
+
+async function writeChanges(deps: HealthKeeperDeps, changes: readonly HealthChange[]): Promise<void> {
+  for (const [accountId, list] of Map.groupBy(changes, (change) => change.accountId)) {
+    const snapshot = list.findLast((change) => change.snapshot)?.snapshot ?? null
+    await updateAccountStateById(deps.db, accountId, {
+      ...columnsOf(deps.blocksOf(accountId)),
+      extra: extraOf(deps, accountId, snapshot),
+    })
+  }
+}
+
+/** The latest end of each cause; an error is a status of its own. */
+function columnsOf(blocks: readonly Block[]) {
+  const until = (...causes: Block['cause'][]) => {
+    const times = blocks
+      .filter((block) => block.family === null && causes.includes(block.cause))
+      .map((block) => block.untilMs ?? 0)
+    return times.length === 0 ? null : new Date(Math.max(...times))
+  }
+  const error = blocks.find((block) => block.cause === 'error')
+  return {
+    rateLimitedUntil: until('rate_limited'),
+    overloadedUntil: until('overloaded'),
+    unschedulableUntil: until('cooling_down', 'broken'),
+    ...(error ? { status: 'error' as const, errorMessage: error.message ?? error.source } : {}),
+  }
+}
+
+function extraOf(deps: HealthKeeperDeps, accountId: string, snapshot: AccountSnapshot | null) {
+  const prefix = deps.prefixOf(accountId)
+  return {
+    ...(snapshot && prefix !== null ? toExtra(snapshot, prefix) : {}),
+    blocks: deps.blocksOf(accountId).map((block) => ({
+      cause: block.cause,
+      source: block.source,
+      model_family: block.family,
+      message: block.message,
+      since: new Date(block.sinceMs).toISOString(),
+      until: block.untilMs === null ? null : new Date(block.untilMs).toISOString(),
+    })),
+  }
+}
+
+function logBlock(log: Log, accountId: string, block: Block): void {
+  const until = block.untilMs === null ? null : new Date(block.untilMs).toISOString()
+  log.warn('account is out', { accountId, cause: block.cause, source: block.source, family: block.family, until })
+}

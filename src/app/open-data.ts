@@ -1,0 +1,55 @@
+/**
+ * Opens what turnpike stands on: the secrets, the database (embedded or given), its migrations, the default groups, this month's partitions.
+ * If it fails: throws one clear line; what was opened is closed by the stack.
+ */
+import { type AdminToken, openAdminToken, openEncryptionKey } from '../admin/secrets.ts'
+import type { Config } from '../config.ts'
+import { insertDefaultGroups } from '../db/bootstrap.ts'
+import { createDatabase, type Database, type Target } from '../db/client.ts'
+import { startEmbedded } from '../db/embedded.ts'
+import { migrate } from '../db/migrate.ts'
+import { ensurePartitions } from '../db/partitions.ts'
+import type { Log } from '../lib/log.ts'
+import { createSecretbox, deriveSecret, type Secretbox } from '../lib/secretbox.ts'
+import type { Stack } from '../lib/stack.ts'
+
+export interface Data {
+  database: Database
+  /** The root administrator's. */
+  adminToken: AdminToken
+  box: Secretbox
+  /** Under which keys and tokens are hashed (KEY-1). */
+  pepper: Uint8Array
+}
+
+export async function openData(config: Config, log: Log, stack: Stack): Promise<Data> {
+  const adminToken = openAdminToken(config)
+  const encryptionKey = openEncryptionKey(config)
+  for (const warning of [...adminToken.warnings, ...encryptionKey.warnings]) log.warn(warning)
+  const target = await openTarget(config, log, stack)
+  const applied = await migrate(target)
+  if (applied.length > 0) log.info('database migrated', { applied })
+  const database = await stack.use(
+    'database',
+    () => createDatabase({ target }),
+    (opened) => opened.close(),
+  )
+  await insertDefaultGroups(database.db)
+  await ensurePartitions(database.sql, Date.now())
+  return {
+    database,
+    adminToken,
+    box: createSecretbox(encryptionKey.value),
+    pepper: deriveSecret(encryptionKey.value, 'api key pepper v1'),
+  }
+}
+
+async function openTarget(config: Config, log: Log, stack: Stack): Promise<Target> {
+  if (config.databaseUrl !== null) return config.databaseUrl
+  const embedded = await stack.use(
+    'embedded database',
+    () => startEmbedded({ dataDir: config.dataDir, log }),
+    (started) => started.stop(),
+  )
+  return embedded.target
+}

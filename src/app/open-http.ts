@@ -1,0 +1,70 @@
+/** Puts the HTTP side together: client endpoints, admin API with its docs, health, one port or two (OPS-9). */
+import type { Admin } from '../admin/admin.ts'
+import { type Config, RuntimeSettings, RuntimeSettingsPatch } from '../config.ts'
+import { isDatabaseAway } from '../db/away.ts'
+import { createCallerCheck } from '../http/admin/authenticate.ts'
+import { adminCalls } from '../http/admin/calls.ts'
+import { createClientAddress } from '../http/client-address.ts'
+import type { HealthCheck } from '../http/health.ts'
+import { relayRoutes, unknownEndpoint } from '../http/relay-routes.ts'
+import { createHttpApp, listen } from '../http/server.ts'
+import type { Log } from '../lib/log.ts'
+import type { Stack } from '../lib/stack.ts'
+import { VERSION } from '../version.ts'
+import type { OpenedRelay } from './open-relay.ts'
+
+export interface HttpInput {
+  config: Config
+  admin: Admin
+  relay: OpenedRelay
+  log: Log
+  stack: Stack
+}
+
+/** Bun's own limit would answer with a bare 413. Every route that reads a body bounds it itself, and tells so in its dialect (REL-16). */
+const NO_LIMIT_OF_BUN = Number.MAX_SAFE_INTEGER
+
+export async function openHttp({ config, admin, relay, log, stack }: HttpInput) {
+  let open = true
+  const clientAddress = createClientAddress(config.trustedProxies)
+  const checks: HealthCheck[] = [
+    { name: 'accepting', check: () => (open ? 'ok' : 'down') },
+    { name: 'counters', check: () => (['memory', 'shared'].includes(relay.countersMode()) ? 'ok' : 'degraded') },
+    { name: 'database', check: () => (relay.isDatabaseAway() ? 'degraded' : 'ok') },
+  ]
+  const adminPart = {
+    calls: adminCalls(admin, { view: RuntimeSettings, patch: RuntimeSettingsPatch }),
+    deps: {
+      authenticate: createCallerCheck({ verifyToken: admin.tokens.verify, clientAddress, log }),
+      log,
+      isDatabaseAway,
+    },
+  }
+  const routes = relayRoutes({ relay: relay.relay, models: relay.models, clientAddress })
+  const common = { log, version: VERSION, checks, unknownEndpoint }
+  const ownPort = config.adminPort !== null
+  const app = createHttpApp({
+    ...common,
+    relayRoutes: routes,
+    unknownEndpoint,
+    ...(ownPort ? {} : { admin: adminPart }),
+  })
+  const maxRequestBytes = NO_LIMIT_OF_BUN
+  const main = listen(app, { host: config.host, port: config.port, maxRequestBytes })
+  if (config.adminPort !== null) {
+    const adminApp = createHttpApp({ ...common, admin: adminPart })
+    const address = { host: config.adminHost ?? config.host, port: config.adminPort, maxRequestBytes }
+    await stack.use(
+      'admin port',
+      () => listen(adminApp, address),
+      (listening) => listening.stop(true),
+    )
+  }
+  return {
+    port: main.port,
+    closeDoor() {
+      open = false
+    },
+    stop: (force: boolean) => main.stop(force),
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * Puts the request path together: what the process remembers (state), the transport, the relay, and where its receipts go.
+ * The relay never awaits SQL: everything from the database was loaded before or comes by `reload`; receipts leave through a batch.
+ */
+
+import type { Config } from '../config.ts'
+import { builtInPrices } from '../core/built-in-prices.ts'
+import { deny } from '../core/denial.ts'
+import type { Receipt } from '../core/receipt.ts'
+import { createCredentials } from '../credentials/credentials.ts'
+import { startApiKeyExpiry } from '../db/api-keys.ts'
+import { insertReceipts } from '../db/receipts.ts'
+import { createBatch } from '../lib/batch.ts'
+import { systemClock } from '../lib/clock.ts'
+import { hashApiKey } from '../lib/hash-api-key.ts'
+import type { Log } from '../lib/log.ts'
+import type { Stack } from '../lib/stack.ts'
+import { createWaitQueue, scheduleTimeout } from '../lib/wait-queue.ts'
+import { createWatchdog } from '../lib/watchdog.ts'
+import { providerFor } from '../providers/table.ts'
+import { createFetchUpstream } from '../relay/fetch-upstream.ts'
+import { createModels, type Models } from '../relay/models.ts'
+import { createRelay, type Relay, type RelayDeps } from '../relay/relay.ts'
+import type { CounterNews } from '../state/counter-news.ts'
+import { createDirectory, type Directory, platformPool } from '../state/directory.ts'
+import { createHealth, type Health } from '../state/health.ts'
+import { createPrices } from '../state/price-book.ts'
+import { createSticky } from '../state/sticky.ts'
+import { createDirectoryLoader } from './directory-loader.ts'
+import { openHealthKeeper } from './keep-health.ts'
+import { loadPrices } from './load-prices.ts'
+import type { Data } from './open-data.ts'
+import { openLimits } from './open-limits.ts'
+import { toRelaySettings } from './relay-settings.ts'
+
+export interface OpenedRelay {
+  relay: Relay
+  models: Models
+  directory: Directory
+  health: Health
+  /** What changed behind the counters' back (top-ups, edits) is told here. */
+  news: CounterNews
+  /** `memory`, or how the shared counters are doing (OPS-5). */
+  countersMode(): string
+  /** Reads the operator's prices again (BIL-2). */
+  reloadPrices(): Promise<void>
+  /** Takes new run-time settings; requests under way keep what they have read. */
+  configure(config: Config): void
+  /** Refuses new requests from now on. */
+  close(): void
+  /** Requests that are not settled yet. */
+  liveCount(): number
+  /** Ends every request under way as if its client had left. */
+  abortAll(): void
+  /** Receipts that wait for the database. */
+  backlog(): number
+  isDatabaseAway(): boolean
+}
+
+export async function openRelay(config: Config, data: Data, log: Log, stack: Stack): Promise<OpenedRelay> {
+  const nowMs = () => systemClock.nowMs()
+  const settings = toRelaySettings(config)
+  const directory = createDirectory({
+    loader: createDirectoryLoader(data.database.sql, data.box),
+    hashKey: (secret) => hashApiKey(data.pepper, secret),
+    poolsOf: (account) => (config.runMode === 'simple' ? [platformPool(account.platform)] : account.groupIds),
+    nowMs,
+  })
+  await directory.load()
+  const keeper = await openHealthKeeper({
+    db: data.database.db,
+    log,
+    stack,
+    blocksOf: (accountId) => health.describe(accountId).blocks,
+    prefixOf: (accountId) => snapshotPrefix(directory, accountId),
+  })
+  const health: Health = createHealth({ pool: directory.pool, nowMs, onChange: keeper.note })
+  const prices = createPrices(builtInPrices())
+  const reloadPrices = async () => prices.replace(await loadPrices(data.database.db))
+  await reloadPrices()
+  const limits = await openLimits(config, data, directory, { log, stack })
+  const receipts = await openReceipts(config, data, limits.news, { log, stack })
+  const watchdog = await stack.use(
+    'time limits',
+    () => createWatchdog({ nowMs }),
+    (opened) => opened.stop(),
+  )
+  const upstream = createFetchUpstream()
+  const credentials = createCredentials()
+  const queue = createWaitQueue({ most: config.queueSize, schedule: scheduleTimeout })
+  let closed = false
+  const deps: RelayDeps = {
+    nowMs,
+    settings,
+    directory,
+    health,
+    sticky: createSticky({ nowMs }),
+    queue,
+    upstream,
+    credentials,
+    watchdog,
+    live: new Set(),
+    limiter: limits.limiter,
+    findSubscription: directory.findSubscription,
+    prices: (account) => prices.bookFor(account?.id ?? null),
+    releaseSlot(exchange) {
+      if (!exchange.entry) return
+      directory.pool.release(exchange.entry)
+      exchange.entry = null
+      queue.offer()
+    },
+    accept(receipt, exchange) {
+      deps.live.delete(exchange)
+      receipts.add(receipt)
+    },
+    closed: () => (closed ? deny('shutting_down', 'The gateway is restarting; try again.', 1) : null),
+    onFirstUse: createExpiryStarter(data, log),
+    onCrash: (error, requestId) => log.error('request failed', { requestId, error }),
+  }
+  return {
+    relay: createRelay(deps),
+    models: createModels({
+      directory,
+      upstream,
+      credentials,
+      simple: config.runMode === 'simple',
+      nowMs,
+      pricedModels: prices.modelsOf,
+    }),
+    directory,
+    health,
+    news: limits.news,
+    countersMode: () => limits.counters.mode,
+    reloadPrices,
+    configure: (changed) => void Object.assign(settings, toRelaySettings(changed)),
+    close() {
+      closed = true
+    },
+    liveCount: () => deps.live.size,
+    abortAll() {
+      settings.onClientDisconnect = 'abort'
+      for (const exchange of deps.live) {
+        exchange.clientGone = true
+        exchange.onClientGone?.()
+      }
+    },
+    backlog: () => receipts.backlog,
+    isDatabaseAway: () => receipts.failures > 0,
+  }
+}
+
+/** Receipts go to the database in batches (USE-9); one that it can never take is logged whole, so that it is not lost without a word. */
+function openReceipts(config: Config, data: Data, news: CounterNews, { log, stack }: { log: Log; stack: Stack }) {
+  const start = () =>
+    createBatch<Receipt>({
+      mostItems: config.flushSize,
+      everyMs: config.flushIntervalMs,
+      async write(items) {
+        const { rejected } = await insertReceipts(data.database.sql, items, { timeZone: config.timezone })
+        for (const { receipt, reason } of rejected) {
+          log.error('a usage record was refused by the database', { requestId: receipt.id, reason, receipt })
+        }
+        await news.flushed(items)
+      },
+      onFailure: (error, backlog) => log.error('usage records could not be written; they are kept', { backlog, error }),
+    })
+  return stack.use('usage records', start, async (batch) => {
+    const left = await batch.close()
+    if (left.length > 0) log.error('usage records were not written', { count: left.length, receipts: left })
+  })
+}
+
+function createExpiryStarter(data: Data, log: Log) {
+  const started = new Set<string>()
+  return (keyId: string, nowMs: number) => {
+    if (started.has(keyId)) return
+    started.add(keyId)
+    startApiKeyExpiry(data.database.db, keyId, new Date(nowMs)).catch((error) => {
+      started.delete(keyId)
+      log.error('the expiry of a key could not be started', { keyId, error })
+    })
+  }
+}
+
+function snapshotPrefix(directory: Directory, accountId: string): string | null {
+  const account = directory.pool.get(accountId)?.account
+  return account ? (providerFor(account.platform, account.type)?.snapshotPrefix ?? null) : null
+}

@@ -1,0 +1,80 @@
+/**
+ * What runs without a caller: the table of jobs, and what runs it. Each says how often; one that fails is logged and tried again at its next turn.
+ * A job never overlaps itself. Leader-only jobs are safe to run twice, they are only wasteful (ACC, OPS-4).
+ */
+import { disableExpiredApiKeys } from '../db/api-keys.ts'
+import type { Db, Sql } from '../db/client.ts'
+import { ensurePartitions } from '../db/partitions.ts'
+import type { Log } from '../lib/log.ts'
+
+export interface JobDeps {
+  sql: Sql
+  db: Db
+  log: Log
+  nowMs(): number
+}
+
+interface Job {
+  name: string
+  everyMs: number
+  run(deps: JobDeps): Promise<Record<string, unknown> | null>
+}
+
+const MINUTE = 60_000
+
+export const JOBS: readonly Job[] = [
+  {
+    // KEY-11: the request path refuses an expired key by itself; this makes it visible.
+    name: 'disable expired keys',
+    everyMs: MINUTE,
+    async run({ db, nowMs }) {
+      const ids = await disableExpiredApiKeys(db, new Date(nowMs()))
+      return ids.length === 0 ? null : { disabled: ids.length }
+    },
+  },
+  {
+    name: 'make partitions',
+    everyMs: 360 * MINUTE,
+    async run({ sql, nowMs }) {
+      const made = await ensurePartitions(sql, nowMs())
+      return made.length === 0 ? null : { made }
+    },
+  },
+]
+
+export interface RunningJobs {
+  stop(): Promise<void>
+}
+
+export function startJobs(deps: JobDeps, jobs: readonly Job[] = JOBS): RunningJobs {
+  const running = new Set<Promise<void>>()
+  const timers = jobs.map((job) => {
+    let busy = false
+    const timer = setInterval(() => {
+      if (busy) return
+      busy = true
+      const turn = runJob(job, deps).finally(() => {
+        busy = false
+        running.delete(turn)
+      })
+      running.add(turn)
+    }, job.everyMs)
+    timer.unref()
+    return timer
+  })
+  return {
+    async stop() {
+      for (const timer of timers) clearInterval(timer)
+      await Promise.all(running)
+    },
+  }
+}
+
+async function runJob(job: Job, deps: JobDeps): Promise<void> {
+  try {
+    const result = await job.run(deps)
+    if (result) deps.log.info('job done', { job: job.name, ...result })
+  } catch (error) {
+    deps.log.error('job failed', { job: job.name, error })
+  }
+}

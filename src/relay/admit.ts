@@ -1,0 +1,77 @@
+/**
+ * May this request go ahead, as far as counting and money can tell (KEY-4, KEY-7, BIL-7)? Estimates what it will use and takes all of it from
+ * the key's limits and its payer's money in one step; what it really used replaces the estimate when it is settled.
+ * On a single instance nothing here awaits.
+ */
+import { type Denial, deny, isDenial } from '../core/denial.ts'
+import { estimateHold, estimateTokens } from '../core/estimate.ts'
+import { type PriceBook, type ResolvedPrice, resolvePrice } from '../core/price-index.ts'
+import { choosePayer } from '../core/quota.ts'
+import type { Subscription } from '../core/subscription.ts'
+import { totalTokens } from '../core/usage.ts'
+import type { Admission, Limiter, Spend } from '../state/limiter.ts'
+import type { Exchange } from './exchange.ts'
+import type { RelaySettings } from './settings.ts'
+
+export interface AdmitDeps {
+  limiter: Limiter
+  settings: RelaySettings
+  nowMs(): number
+  prices(account: null): PriceBook
+  findSubscription(userId: string, groupId: string): Subscription | null
+}
+
+const LIST_PRICE = 1_000_000
+
+/** Null: admitted; `exchange.admission` holds what was taken. */
+export function admit(deps: AdmitDeps, exchange: Exchange): Denial | null | Promise<Denial | null> {
+  const { key } = exchange.policy
+  const { user, group } = exchange
+  const nowMs = deps.nowMs()
+  const subscription = user && group ? deps.findSubscription(user.id, group.id) : null
+  const payer = choosePayer({ runMode: deps.settings.runMode, key, user, group, subscription, nowMs })
+  exchange.payer = payer
+  const price = priceOf(deps, exchange)
+  if (price === null && deps.settings.unpricedModels === 'deny' && exchange.call.operation.metered) {
+    return deny('model_unpriced', `There is no price for the model: ${(exchange.inspected?.model ?? '').slice(0, 200)}`)
+  }
+  const taken = deps.limiter.admit({
+    requestId: exchange.id,
+    key,
+    payer,
+    subscriptionLimits: payer.kind === 'subscription' ? group : null,
+    estimate: () => estimate(deps, exchange, price),
+  })
+  return taken instanceof Promise ? taken.then((answer) => keep(exchange, answer)) : keep(exchange, taken)
+}
+
+function keep(exchange: Exchange, taken: Admission | Denial): Denial | null {
+  if (isDenial(taken)) return taken
+  exchange.admission = taken
+  return null
+}
+
+function priceOf(deps: AdmitDeps, exchange: Exchange): ResolvedPrice | null {
+  const model = exchange.inspected?.model ?? ''
+  const { platform } = exchange.call.protocol
+  return resolvePrice(deps.prices(null), { model, platform, atMs: exchange.createdAtMs })
+}
+
+/** Input from the body's size, output from the client's cap or a default, at the price of the model as asked for (BIL-7). */
+function estimate(deps: AdmitDeps, exchange: Exchange, price: ResolvedPrice | null): Spend {
+  const { protocol, operation } = exchange.call
+  if (!operation.metered) return { tokens: 0, costNano: 0n, chargeNano: 0n }
+  const usage = estimateTokens({
+    protocol: protocol.id,
+    bodyBytes: exchange.body.length,
+    maxOutputTokens: exchange.inspected?.maxOutputTokens ?? null,
+    generates: operation.generates,
+    price,
+  })
+  const multiplier = exchange.group?.rateMultiplier ?? deps.settings.defaultRateMultiplier
+  return {
+    tokens: totalTokens(usage),
+    costNano: estimateHold(usage, price, LIST_PRICE),
+    chargeNano: estimateHold(usage, price, multiplier),
+  }
+}

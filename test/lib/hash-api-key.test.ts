@@ -1,0 +1,18 @@
+import { expect, test } from 'bun:test'
+import { hashApiKey } from '../../src/lib/hash-api-key.ts'
+import { deriveSecret } from '../../src/lib/secretbox.ts'
+
+test('a key is hashed with HMAC-SHA256: the vector of RFC 4231, test case 2 (KEY-1)', () => {
+  const pepper = new TextEncoder().encode('Jefe')
+  expect(hashApiKey(pepper, 'what do ya want for nothing?')).toBe(
+    '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843',
+  )
+})
+
+test('without the pepper the hash cannot be found again (KEY-1)', () => {
+  const one = deriveSecret('secret one', 'api key pepper v1')
+  const other = deriveSecret('secret two', 'api key pepper v1')
+  expect(hashApiKey(one, 'tp_abc')).toBe(hashApiKey(one, 'tp_abc'))
+  expect(hashApiKey(one, 'tp_abc')).not.toBe(hashApiKey(other, 'tp_abc'))
+  expect(hashApiKey(one, 'tp_abc')).not.toBe(hashApiKey(one, 'tp_abd'))
+})

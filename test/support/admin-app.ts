@@ -1,0 +1,90 @@
+/** The whole admin API over a real database, without a port. */
+import { type Admin, createAdmin } from '../../src/admin/admin.ts'
+import { RuntimeSettings, RuntimeSettingsPatch, readConfig, runtimeSettingsOf } from '../../src/config.ts'
+import { checkValue } from '../../src/core/check-value.ts'
+import { isDatabaseAway } from '../../src/db/away.ts'
+import { insertDefaultGroups } from '../../src/db/bootstrap.ts'
+import type { Change } from '../../src/db/changes.ts'
+import { createCallerCheck } from '../../src/http/admin/authenticate.ts'
+import type { Call } from '../../src/http/admin/call.ts'
+import { adminCalls } from '../../src/http/admin/calls.ts'
+import { createClientAddress } from '../../src/http/client-address.ts'
+import { createHttpApp } from '../../src/http/server.ts'
+import { createLog } from '../../src/lib/log.ts'
+import { createSecretbox, deriveSecret } from '../../src/lib/secretbox.ts'
+import { freshDatabase } from './database.ts'
+
+export const ROOT_TOKEN = 'root-token-of-the-tests'
+
+export interface Answer {
+  status: number
+  headers: Headers
+  text: string
+  // What an answer holds is what the tests are about; they name the fields that they read.
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  json: any
+}
+
+export async function adminApp() {
+  const database = await freshDatabase()
+  await insertDefaultGroups(database.db)
+  const config = await readConfig({ environment: {} })
+  if ('problems' in config) throw new Error(config.problems.join())
+  const lines: string[] = []
+  const changes: Change[] = []
+  const time = { nowMs: Date.UTC(2026, 7, 1) }
+  const clock = { nowMs: () => time.nowMs }
+  const log = createLog({ pretty: false, write: (line) => lines.push(line) })
+  const admin: Admin = createAdmin({
+    db: database.db,
+    box: createSecretbox('encryption key of the tests'),
+    pepper: deriveSecret('encryption key of the tests', 'api key pepper v1'),
+    apiKeyPrefix: 'tp_',
+    outbound: { allowPrivate: true },
+    clock,
+    onChange: (change) => void changes.push(change),
+    rootToken: ROOT_TOKEN,
+    configured: runtimeSettingsOf(config),
+  })
+  const authenticate = createCallerCheck({
+    verifyToken: admin.tokens.verify,
+    clientAddress: createClientAddress([]),
+    clock,
+    log,
+  })
+  const calls = adminCalls(admin, { view: RuntimeSettings, patch: RuntimeSettingsPatch })
+  const app = createHttpApp({
+    log,
+    version: '0.0.0',
+    checks: [],
+    admin: { calls, deps: { authenticate, log, isDatabaseAway } },
+  })
+
+  async function ask(method: string, path: string, body?: unknown, token: string | null = ROOT_TOKEN): Promise<Answer> {
+    const request = new Request(`http://localhost${path}`, {
+      method,
+      headers: token === null ? {} : { authorization: `Bearer ${token}` },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    })
+    const answer = await app.handle(request)
+    const text = await answer.text()
+    const json = text === '' ? null : JSON.parse(text)
+    if (answer.ok) checkAnswer(calls, method, path, answer.status, json)
+    return { status: answer.status, headers: answer.headers, text, json }
+  }
+  return { database, admin, app, calls, ask, lines, changes, time, log }
+}
+
+/** Every good answer of every test must be what Swagger says of it. */
+function checkAnswer(calls: readonly Call[], method: string, path: string, status: number, json: unknown): void {
+  const [plain = ''] = path.split('?')
+  const fits = (call: Call) =>
+    call.method === method && new RegExp(`^${call.path.replace(':id', '[^/]+')}$`).test(plain)
+  const call = calls.find((candidate) => candidate.path === plain && fits(candidate)) ?? calls.find(fits)
+  if (!call) return
+  if (status !== call.status) throw new Error(`${method} ${path} answered ${status}, documented is ${call.status}`)
+  const mismatch = call.answer ? checkValue(call.answer, json) : json === null ? null : { message: 'no body expected' }
+  if (mismatch) throw new Error(`${method} ${path}: the answer is not as documented: ${mismatch.message}`)
+}
+
+export type AdminApp = Awaited<ReturnType<typeof adminApp>>

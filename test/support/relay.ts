@@ -1,0 +1,215 @@
+/**
+ * The relay with everything of its own and nothing around it: accounts, keys and clock in memory, an upstream that the test scripts.
+ * What leaves through the upstream, and each receipt, is kept for looking at.
+ */
+
+import type { Account, ApiKey, Group, User } from '../../src/core/entities.ts'
+import { createPriceIndex } from '../../src/core/price-index.ts'
+import type { Receipt } from '../../src/core/receipt.ts'
+import { createCredentials } from '../../src/credentials/credentials.ts'
+import { createWaitQueue, scheduleTimeout } from '../../src/lib/wait-queue.ts'
+import { createWatchdog } from '../../src/lib/watchdog.ts'
+import { OPERATIONS, type OperationId } from '../../src/protocols/operations.ts'
+import { PROTOCOLS } from '../../src/protocols/table.ts'
+import { createRelay, type RelayDeps } from '../../src/relay/relay.ts'
+import type { RelaySettings } from '../../src/relay/settings.ts'
+import type { UpstreamAnswer, UpstreamRequest } from '../../src/relay/upstream.ts'
+import { createDirectory } from '../../src/state/directory.ts'
+import { createHealth } from '../../src/state/health.ts'
+import { createLimiter } from '../../src/state/limiter.ts'
+import { createMemoryCounters } from '../../src/state/memory-counters.ts'
+import { createSticky } from '../../src/state/sticky.ts'
+import { makeGroup, makeKey, makeUser } from './make.ts'
+
+/** What the scripted upstream does with a request. `hang`: never answers, until it is aborted. */
+export type Script = (request: UpstreamRequest, accountSecret: string) => Answered | Promise<Answered>
+export type Answered = Response | 'refuse-connection' | 'hang'
+
+export interface TestRelayOptions {
+  accounts: Account[]
+  script: Script
+  keys?: ApiKey[]
+  groups?: Group[]
+  user?: Partial<User>
+  settings?: Partial<RelaySettings>
+}
+
+const SETTINGS: RelaySettings = {
+  runMode: 'standard',
+  maxBodyBytes: 1_000_000,
+  maxAnswerBytes: 1_000_000,
+  connectTimeoutMs: 10_000,
+  firstByteTimeoutMs: 600_000,
+  streamIdleTimeoutMs: 300_000,
+  requestTimeoutMs: 3_600_000,
+  sseKeepaliveMs: 0,
+  commitWaitMs: 2000,
+  onClientDisconnect: 'drain',
+  drainTimeoutMs: 60_000,
+  maxRetryAfterMs: 60_000,
+  maxAttempts: 5,
+  failoverBudgetMs: 60_000,
+  queueTimeoutMs: 10_000,
+  stickyWaitMs: 1000,
+  recordClientIp: false,
+  unpricedModels: 'allow',
+  defaultRateMultiplier: 1_000_000,
+}
+
+export async function createTestRelay(options: TestRelayOptions) {
+  const clock = { nowMs: Date.parse('2026-11-22T12:00:00Z') }
+  const nowMs = () => clock.nowMs
+  const sent: UpstreamRequest[] = []
+  const receipts: Receipt[] = []
+  const keys = options.keys ?? [makeKey()]
+  const directory = createDirectory({
+    loader: {
+      loadAll: async () => ({
+        users: [makeUser(options.user)],
+        groups: options.groups ?? [makeGroup()],
+        keys: keys.map((key) => ({ key, hash: `hash of ${key.id}`, previous: null })),
+        accounts: options.accounts,
+        subscriptions: [],
+      }),
+      loadUser: async () => null,
+      loadGroup: async () => null,
+      loadKey: async () => null,
+      loadAccount: async () => null,
+      loadSubscription: async () => null,
+    },
+    hashKey: (secret) => `hash of ${secret}`,
+    poolsOf: (account) => account.groupIds,
+    nowMs,
+  })
+  await directory.load()
+  const settings = { ...SETTINGS, ...options.settings }
+  const health = createHealth({ pool: directory.pool, nowMs, onChange: () => undefined })
+  const watchdog = createWatchdog({ nowMs, sweepEveryMs: 0 })
+  const queue = createWaitQueue({ most: 100, schedule: scheduleTimeout })
+  const prices = {
+    account: null,
+    operator: createPriceIndex([], { aliases: false }),
+    builtIn: createPriceIndex([], { aliases: true }),
+  }
+  const deps: RelayDeps = {
+    nowMs,
+    settings,
+    directory,
+    health,
+    queue,
+    watchdog,
+    sticky: createSticky({ nowMs }),
+    credentials: createCredentials(),
+    limiter: createLimiter({
+      counters: createMemoryCounters({ nowMs }),
+      loadTotals: async () => ({ recordedIds: [], key: null, fundsNano: null, subscription: null }),
+      nowMs,
+      timeZone: 'UTC',
+      onLoadFailure: () => undefined,
+    }),
+    findSubscription: () => null,
+    upstream: { send: (request) => send(options.script, request, sent) },
+    live: new Set(),
+    prices: () => prices,
+    releaseSlot(exchange) {
+      if (!exchange.entry) return
+      directory.pool.release(exchange.entry)
+      exchange.entry = null
+      queue.offer()
+    },
+    accept(receipt, exchange) {
+      deps.live.delete(exchange)
+      receipts.push(receipt)
+    },
+    closed: () => null,
+    onFirstUse: () => undefined,
+    onCrash: (error) => {
+      throw error
+    },
+  }
+  const relay = createRelay(deps)
+
+  function call(
+    operationId: OperationId,
+    body: unknown,
+    over: { key?: string; headers?: Record<string, string>; signal?: AbortSignal } = {},
+  ) {
+    const operation = OPERATIONS[operationId]
+    const url = new URL(`http://gateway/v1${operation.path}`)
+    const request = new Request(url.href, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${over.key ?? 'key-1'}`, 'content-type': 'application/json', ...over.headers },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+      ...(over.signal ? { signal: over.signal } : {}),
+    })
+    return relay({
+      request,
+      url,
+      protocol: PROTOCOLS[operation.protocol],
+      operation,
+      version: 'v1',
+      address: () => null,
+      queryKey: null,
+    })
+  }
+  /** Requests in flight on an account. */
+  const inFlight = (id: string) => directory.pool.get(id)?.inFlight ?? 0
+  return { call, clock, deps, directory, health, inFlight, queue, receipts, sent, watchdog }
+}
+
+function send(script: Script, request: UpstreamRequest, sent: UpstreamRequest[]) {
+  sent.push(request)
+  const aborted = Promise.withResolvers<never>()
+  aborted.promise.catch(() => undefined)
+  const secret = (request.headers.authorization ?? request.headers['x-api-key'] ?? '').replace('Bearer ', '')
+  const answer = Promise.race([
+    Promise.resolve(script(request, secret)).then((answered) => toAnswer(answered, aborted.promise)),
+    aborted.promise,
+  ])
+  answer.catch(() => undefined)
+  return { answer, abort: (reason: string) => aborted.reject(new Error(reason)) }
+}
+
+async function toAnswer(answered: Answered, aborted: Promise<never>): Promise<UpstreamAnswer> {
+  if (answered === 'refuse-connection') throw new Error('connection refused')
+  if (answered === 'hang') return aborted
+  return {
+    status: answered.status,
+    headers: answered.headers,
+    body: {
+      async pipe(onChunk) {
+        const reader = answered.body?.getReader()
+        for (;;) {
+          const next = await Promise.race([reader?.read(), aborted])
+          if (!next || next.done) return
+          await onChunk(next.value)
+        }
+      },
+      bytes: () => answered.bytes(),
+    },
+  }
+}
+
+/** A complete chat answer that is not a stream. */
+export function chatAnswer(text = 'hello'): Response {
+  return Response.json({
+    id: 'c1',
+    object: 'chat.completion',
+    model: 'gpt-5.4',
+    choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: 'stop' }],
+    usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 },
+  })
+}
+
+export function errorAnswer(status: number, headers: Record<string, string> = {}, body?: unknown): Response {
+  return Response.json(body ?? { error: { message: `scripted ${status}`, type: 'scripted', code: null } }, {
+    status,
+    headers,
+  })
+}
+
+export function sseAnswer(...events: string[]): Response {
+  return new Response(events.join(''), { headers: { 'content-type': 'text/event-stream' } })
+}
+
+export const CHAT = { model: 'gpt-5.4', messages: [{ role: 'user', content: 'hi' }] }
