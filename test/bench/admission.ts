@@ -48,7 +48,7 @@ async function once(limiter: Limiter, counters: Counters, key: typeof everything
     key,
     payer: key === plain ? { kind: 'none' } : payer,
     subscriptionLimits: null,
-    estimate,
+    estimate: () => estimate,
   })
   if (isDenial(answer)) throw new Error(answer.code)
   await answer.settle(actual)

@@ -90,7 +90,7 @@ function seed(
       const start = startMs ?? (span.kind === 'calendar' ? span.boundaries[1] : 0)
       return { counter, span, startMs: start, used, most: counter.startsWith('funds') ? (most ?? 0) : null }
     })
-  return counters.seed({ owner, epoch, seeds, recordedIds })
+  return counters.seed({ owner, epoch, seeds, recordedIds, isGuess: false })
 }
 
 async function bucket(name: string) {
@@ -386,6 +386,22 @@ describe.each(implementations)('counters %s', (_name, build, isMissing) => {
     await counters.forget(owner, ['funds'])
     expect((await admit([make.funds()], { charge: 1 })).kind).toBe('unknown')
     expect((await admit([make.funds()], { charge: 1, acceptsStale: true })).kind).toBe('admitted')
+  })
+
+  it('a guess serves while the database is away, never in the place of what was known, and is read again', async () => {
+    const limits = [make.funds()]
+    const guess = async (most: number) => {
+      const { epoch } = (await admit(limits)) as { epoch: string } & AdmissionOutcome
+      const seeds = [{ counter: 'funds', span: make.funds().span, startMs: 0, used: 0, most }]
+      return counters.seed({ owner, epoch, seeds, recordedIds: [], isGuess: true })
+    }
+    expect(await guess(100)).toBe(true)
+    expect(await bucket('funds')).toMatchObject({ most: 100, standing: 'stale' })
+    expect(await guess(5000)).toBe(true)
+    expect((await admit(limits, { charge: 101, acceptsStale: true })).kind).toBe('refused')
+    await settle(await admitted(limits, { charge: 30, acceptsStale: true }), { charge: 30 })
+    await know(limits, { most: 70 })
+    expect(await bucket('funds')).toMatchObject({ most: 70, used: 30, standing: 'known' })
   })
 
   it('a restored request holds what it held, and settles as ever (KEY-8, OPS-5)', async () => {

@@ -270,22 +270,40 @@ describe('the limiter', () => {
     expect(readings).toBe(2)
   })
 
-  test('database away: what was known goes on counting, what never was is refused with "later" (OPS-5)', async () => {
-    const { limiter, database, failures, counters } = setUp({ fundsNano: 100n })
+  test('database away: relaying goes on from what was known, and is read again once it is back (OPS-5)', async () => {
+    const { limiter, database, failures, queries, counters, clock } = setUp({ fundsNano: 100n })
     const payer: Payer = { kind: 'balance', id: 'user-1', availableNano: 100n }
-    await admitted(limiter, makeKey(), { payer, estimate: spend({ chargeNano: 40n }) })
+    const of = (chargeNano: bigint) => ({ payer, estimate: spend({ chargeNano }) })
+    const first = await admitted(limiter, makeKey(), of(40n))
     await counters.forget('user-1', ['balance:user-1:funds'])
     database.isAway = true
-    await admitted(limiter, makeKey(), { payer, estimate: spend({ chargeNano: 60n }) })
-    expect((await denied(limiter, makeKey(), { payer, estimate: spend({ chargeNano: 1n }) })).code).toBe(
+    const second = await admitted(limiter, makeKey(), of(60n))
+    expect((await denied(limiter, makeKey(), of(1n))).code).toBe('insufficient_user_quota')
+    // Asked once: it is not hammered while it is away.
+    expect([failures.length, queries.length]).toEqual([1, 2])
+    database.isAway = false
+    clock.advance(1000)
+    database.totals = { ...database.totals, fundsNano: 150n }
+    await admitted(limiter, makeKey(), of(50n))
+    await Promise.all([first.cancel(), second.cancel()])
+  })
+
+  test('database away: of a payer that nobody knows yet the directory’s money serves, of a key its whole limits (OPS-5)', async () => {
+    const { limiter, database, clock } = setUp({ fundsNano: 5n, key: { ...NO_TOTALS, dayCostNano: USD } })
+    database.isAway = true
+    const key = makeKey({ dailyCostLimitNano: USD })
+    const payer: Payer = { kind: 'balance', id: 'user-1', availableNano: 100n }
+    const asked = { payer, estimate: spend({ costNano: USD / 2n, chargeNano: 60n }) }
+    const admission = await admitted(limiter, key, asked)
+    expect((await denied(limiter, key, asked)).code).toBe('insufficient_user_quota')
+    await admission.settle(spend({ costNano: USD / 2n, chargeNano: 1n }))
+    database.isAway = false
+    clock.advance(1000)
+    // Now the truth is known: 5 nanodollars, of which one is spent, and a day whose limit was used up before.
+    expect((await denied(limiter, key, { payer, estimate: spend({ chargeNano: 5n }) })).code).toBe(
       'insufficient_user_quota',
     )
-    const stranger = makeKey({ id: 'key-2', userId: 'user-2', tokenLimit: 5 })
-    expect(await denied(limiter, stranger)).toMatchObject({ code: 'limits_unavailable', retryAfterSeconds: 1 })
-    expect(failures).toHaveLength(3)
-    database.isAway = false
-    database.totals = { ...database.totals, key: NO_TOTALS }
-    await admitted(limiter, stranger)
+    expect((await denied(limiter, key)).code).toBe('daily_cost_limit_exceeded')
   })
 
   test('in memory nothing is awaited', () => {

@@ -136,7 +136,9 @@ describe.skipIf(!cluster)('counters on a Redis Cluster (OPS-4)', () => {
       const asked = await counters.admit({ ...step(owner), limits })
       if (asked.kind !== 'unknown') throw new Error(asked.kind)
       const seeds = [{ counter: 'funds', span: { kind: 'total' } as const, startMs: 0, used: 0, most: 100 }]
-      expect(await counters.seed({ owner, epoch: asked.epoch, seeds, recordedIds: ['other'] })).toBe(true)
+      expect(await counters.seed({ owner, epoch: asked.epoch, seeds, recordedIds: ['other'], isGuess: false })).toBe(
+        true,
+      )
       const outcome = await counters.admit({ ...step(owner), limits })
       const takes = outcome.kind === 'admitted' ? outcome.takes : []
       expect((await counters.admit({ ...step(owner, 'second'), limits })).kind).toBe('refused')

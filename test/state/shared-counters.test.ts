@@ -67,7 +67,7 @@ async function know(counters: Counters, limits: Limit[], { most = 1000, recorded
   if (outcome.kind !== 'unknown') throw new Error(outcome.kind)
   const seeds = limits.map(({ counter, span }) => ({ counter, span, startMs: 0, used: 0, most }))
   const { epoch, requestIds } = outcome
-  return { wasSeeded: await counters.seed({ owner: OWNER, epoch, seeds, recordedIds }), requestIds }
+  return { wasSeeded: await counters.seed({ owner: OWNER, epoch, seeds, recordedIds, isGuess: false }), requestIds }
 }
 
 const bucket = (remote: { counters: MemoryCounters }, name: string) => remote.counters.read(OWNER, [name]).buckets[0]
@@ -197,7 +197,9 @@ describe('shared counters', () => {
     remote.state = 'down'
     await admit(counters, [make.slots(1)])
     const seeds = [{ counter: 'funds', span: { kind: 'total' } as const, startMs: 0, used: 0, most: 5 }]
-    expect(await counters.seed({ owner: OWNER, epoch: outcome.epoch, seeds, recordedIds: [] })).toBe(false)
+    expect(await counters.seed({ owner: OWNER, epoch: outcome.epoch, seeds, recordedIds: [], isGuess: false })).toBe(
+      false,
+    )
     expect((await admit(counters, [make.funds()])).kind).toBe('unknown')
   })
 
