@@ -170,7 +170,7 @@ test.skipIf(!client)(
     const seen = new Map<string, number>()
     const count = (what: string) => seen.set(what, (seen.get(what) ?? 0) + 1)
     const sameAnswers = async (steps: Step[]) => {
-      const owner = `owner-${runs++}`
+      const owner = `owner-${runs++}-${make.RUN}`
       const memory = startRun((nowMs) => createMemoryCounters({ nowMs, ...TIMES }))
       const redis = startRun((nowMs) => createRedisCounters({ client: client as never, nowMs, ...TIMES }))
       for (const item of steps) {

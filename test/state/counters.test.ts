@@ -104,7 +104,7 @@ async function kinds(outcomes: Promise<AdmissionOutcome>[]) {
 describe.each(implementations)('counters %s', (_name, build, isMissing) => {
   beforeEach(() => {
     counters = build()
-    owner = `owner-${owners++}`
+    owner = `owner-${owners++}-${make.RUN}`
   })
   const it = test.skipIf(isMissing)
 
@@ -408,7 +408,7 @@ describe.each(implementations)('counters %s', (_name, build, isMissing) => {
     const limits = [make.slots(1), make.window(5), make.funds()]
     await know(limits, { most: 100 })
     const request = await admitted(limits, { charge: 60 })
-    owner = `owner-${owners++}`
+    owner = `owner-${owners++}-${make.RUN}`
     const record = { owner, requestId: request.id, takes: request.takes }
     await counters.restore(record)
     await counters.restore(record)
@@ -447,7 +447,7 @@ describe.each(implementations)('counters %s', (_name, build, isMissing) => {
 
   it('owners have nothing in common', async () => {
     await admitted([make.slots(1)], { id: 'same' })
-    owner = `owner-${owners++}`
+    owner = `owner-${owners++}-${make.RUN}`
     expect((await admit([make.slots(1)], { id: 'same' })).kind).toBe('admitted')
   })
 })

@@ -11,7 +11,7 @@ import { type Admission, createLimiter, type Limiter, type Spend } from '../../s
 import { createMemoryCounters } from '../../src/state/memory-counters.ts'
 import { createRedisCounters } from '../../src/state/redis-counters.ts'
 import type { Totals, TotalsQuery } from '../../src/state/totals.ts'
-import { DAY_MS, manualClock, START_MS } from '../support/counters.ts'
+import { DAY_MS, manualClock, RUN, START_MS } from '../support/counters.ts'
 import { makeKey, makeUser } from '../support/make.ts'
 import { connectRedis, startRedis } from '../support/redis.ts'
 
@@ -458,7 +458,7 @@ describe.each([
   test.skipIf(isMissing).each(cases)(
     'against %s: exactly so many pass, and as many again when they have ended',
     async (title, limits, paying, passing) => {
-      const userId = `${title} ${_name}`.replaceAll(/\W/g, '-')
+      const userId = `${title} ${_name} ${RUN}`.replaceAll(/\W/g, '-')
       const key = makeKey({ id: `key of ${userId}`.replaceAll(' ', '-'), userId, ...limits })
       const totals: Totals = { recordedIds: [], key: NO_TOTALS, fundsNano: (3n * USD) / 10n, subscription: null }
       const limiters = build().map((counters) =>
