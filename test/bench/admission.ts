@@ -1,7 +1,8 @@
 /**
  * What an admission and its settlement cost, in memory and over Redis: bun test/bench/admission.ts
  *
- * A key with every limit there is, whose user pays from a balance: 11 counters a request.
+ * A key with two limits, and one with every limit there is whose user pays from a balance: 11 counters a request. Best of 12 rounds on a
+ * busy 2-core machine, CPU: in memory 2.4 and 6.1 µs; of Redis itself 57 + 39 and 164 + 136 µs (admission + settlement).
  */
 import { Redis } from 'ioredis'
 import { isDenial } from '../../src/core/denial.ts'

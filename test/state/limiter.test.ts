@@ -428,7 +428,7 @@ describe.each([
     clients.length === 0,
     () => clients.map((client) => createRedisCounters({ client, nowMs: noon })),
   ],
-] as [string, boolean, () => Counters[]][])('500 parallel requests %s (KEY-7)', (_name, isMissing, build) => {
+] as [string, boolean, () => Counters[]][])('500 parallel requests %s (KEY-7)', (name, isMissing, build) => {
   const estimate = spend({ tokens: 1000, costNano: USD / 100n, chargeNano: USD / 100n })
   const payer: Payer = { kind: 'balance', id: '', availableNano: 1n }
   const cases: [string, Partial<ApiKey>, Payer, number][] = [
@@ -458,7 +458,7 @@ describe.each([
   test.skipIf(isMissing).each(cases)(
     'against %s: exactly so many pass, and as many again when they have ended',
     async (title, limits, paying, passing) => {
-      const userId = `${title} ${_name} ${RUN}`.replaceAll(/\W/g, '-')
+      const userId = `${title} ${name} ${RUN}`.replaceAll(/\W/g, '-')
       const key = makeKey({ id: `key of ${userId}`.replaceAll(' ', '-'), userId, ...limits })
       const totals: Totals = { recordedIds: [], key: NO_TOTALS, fundsNano: (3n * USD) / 10n, subscription: null }
       const limiters = build().map((counters) =>
