@@ -52,71 +52,96 @@ export function isUsable({ accessToken, expiresAtMs }: AccountCredentials, wante
   return typeof expiresAtMs !== 'number' || expiresAtMs > nowMs + wanted.forMs
 }
 
-/** What the platform said no to, to be compared with what is stored by then. */
+/** What the platform said no to for good, to be compared with what is stored by then. */
 interface Refusal {
+  kind: 'refusal'
   refreshToken: string
   message: string
+}
+
+/** The platform is asked once for each rotation; null: it gave tokens, and they are in `unsaved`. */
+interface Progress {
+  asked: Promise<Rotated | Refusal | null> | null
 }
 
 export function createRotation(deps: RotationDeps): Rotate {
   /** Given by the platform, not in the database yet: account id → the refresh token that they replace, and they. */
   const unsaved = new Map<string, { replaces: string; credentials: AccountCredentials }>()
 
-  async function rotate(account: Account, facts: UsableFacts, row: LockedCredentials): Promise<Rotated | Refusal> {
-    const { refreshToken } = row.credentials
-    if (refreshToken === undefined)
-      return failed(true, 'the access token is no longer good and there is no refresh token')
-    const kept = unsaved.get(account.id)
-    if (kept?.replaces !== refreshToken) {
-      const request = tokenRequestOf(facts, { type: 'refresh_token', refreshToken })
-      const said = await deps.requestTokens(request, account.proxy?.url ?? null)
-      const answer = readTokenAnswer(facts, { ...said, nowMs: deps.nowMs() })
-      if (answer.kind === 'refused') {
-        const message = redactText(answer.message)
-        return answer.dead ? { refreshToken, message } : failed(false, message)
-      }
-      unsaved.set(account.id, { replaces: refreshToken, credentials: { ...row.credentials, ...answer.credentials } })
+  async function ask(account: Account, facts: UsableFacts, stored: Rotatable): Promise<Rotated | Refusal | null> {
+    const { refreshToken } = stored
+    const request = tokenRequestOf(facts, { type: 'refresh_token', refreshToken })
+    const said = await deps.requestTokens(request, account.proxy?.url ?? null)
+    const answer = readTokenAnswer(facts, { ...said, nowMs: deps.nowMs() })
+    if (answer.kind === 'tokens') {
+      unsaved.set(account.id, { replaces: refreshToken, credentials: { ...stored, ...answer.credentials } })
+      return null
     }
-    const { credentials } = unsaved.get(account.id)!
-    return (await row.save(credentials)) ? { kind: 'fresh', credentials } : failed(true, 'the account is gone')
+    const message = redactText(answer.message)
+    return answer.dead ? { kind: 'refusal', refreshToken, message } : failed(false, message)
   }
 
-  /** Another instance may have rotated behind a lock that this one had lost: only what is stored now decides. */
-  async function confirm(account: Account, refusal: Refusal): Promise<Rotated | null> {
-    return deps.store.locked(account.id, async (row): Promise<Rotated> => {
-      const { credentials } = row
-      if (credentials.refreshToken !== refusal.refreshToken) return { kind: 'fresh', credentials }
-      await row.fail(refusal.message)
+  async function rotate(
+    account: Account,
+    facts: UsableFacts,
+    { row, progress }: { row: LockedCredentials; progress: Progress },
+  ): Promise<Rotated | Refusal> {
+    const { refreshToken } = row.credentials
+    if (refreshToken === undefined) return failed(true, 'the access token is no good and there is no refresh token')
+    if (unsaved.get(account.id)?.replaces !== refreshToken) {
+      progress.asked = ask(account, facts, { ...row.credentials, refreshToken })
+      const refused = await progress.asked
+      if (refused !== null) return refused
+    }
+    const { credentials } = unsaved.get(account.id)!
+    return (await row.save(credentials)) ? fresh(credentials) : failed(true, GONE)
+  }
+
+  /** Another instance may have rotated meanwhile: only what is stored now decides. */
+  function confirm(account: Account, wanted: Wanted, refusal: Refusal): Promise<Rotated | null> {
+    return deps.store.locked(account.id, async ({ credentials, fail }) => {
+      if (credentials.refreshToken !== refusal.refreshToken) {
+        const usable = isUsable(credentials, wanted, deps.nowMs())
+        return usable ? fresh(credentials) : failed(false, 'the credentials were changed meanwhile')
+      }
+      await fail(refusal.message)
       return failed(true, refusal.message)
     })
+  }
+
+  async function rotateLocked(account: Account, facts: UsableFacts, wanted: Wanted): Promise<Rotated | Refusal | null> {
+    const progress: Progress = { asked: null }
+    const once = () =>
+      deps.store.locked(account.id, async (row) =>
+        isUsable(row.credentials, wanted, deps.nowMs())
+          ? fresh(row.credentials)
+          : rotate(account, facts, { row, progress }),
+      )
+    try {
+      return await once()
+    } catch (error) {
+      if (progress.asked === null) throw error
+      // The connection, and with it the lock, was lost while the platform was asked: what it said still counts.
+      return (await progress.asked) ?? once()
+    }
   }
 
   return async (account, wanted) => {
     const facts = usableFacts(deps.oauth, account)
     if ('kind' in facts) return facts
-    const seen: { refusal: Refusal | null } = { refusal: null }
-    const first = await deps.store
-      .locked(account.id, async (row) => {
-        if (isUsable(row.credentials, wanted, deps.nowMs())) return fresh(row.credentials)
-        const result = await rotate(account, facts, row)
-        if ('kind' in result) return result
-        seen.refusal = result
-        return null
-      })
-      .catch((error) => {
-        if (seen.refusal === null) throw error
-        return null
-      })
-    const result = seen.refusal === null ? first : await confirm(account, seen.refusal)
+    const first = await rotateLocked(account, facts, wanted)
+    const result = first?.kind === 'refusal' ? await confirm(account, wanted, first) : first
     if (result?.kind === 'fresh') unsaved.delete(account.id)
-    return result ?? failed(true, 'the account is gone')
+    return result ?? failed(true, GONE)
   }
 }
 
+const GONE = 'the account is gone'
 const fresh = (credentials: AccountCredentials): Rotated => ({ kind: 'fresh', credentials })
 const failed = (dead: boolean, message: string): Rotated => ({ kind: 'failed', dead, message })
 
 type UsableFacts = OauthFacts & { clientId: string }
+type Rotatable = AccountCredentials & { refreshToken: string }
 
 function usableFacts(oauth: OauthTable, { platform, proxy }: Account): UsableFacts | Rotated {
   const facts = oauth(platform)

@@ -3,7 +3,8 @@
  * transaction, so that of several instances that want to refresh a token one does and the others then read what it stored.
  *
  * The caller may wait for the network meanwhile, but less than Postgres' 60 s for idle transactions (./client.ts).
- * If it fails: rejects, and nothing was stored.
+ * If it fails: rejects, and nothing was stored. A connection that dies meanwhile rejects at once, while `work` is still under way; nothing must be
+ * said on it any more: postgres.js 3.4.9 writes to a socket that is null then, which no one can catch and which ends the process.
  */
 import { and, eq, isNull } from 'drizzle-orm'
 import type { AccountCredentials } from '../core/entities.ts'
@@ -29,26 +30,52 @@ export async function withAccountLocked<T>(
   id: string,
   work: (account: LockedAccount) => Promise<T>,
 ): Promise<T | null> {
-  return db.transaction(async (transaction) => {
-    const [row] = await transaction
+  let over = false
+  const transaction = db.transaction(async (opened) => {
+    const [row] = await opened
       .select({ sealed: accounts.sealedCredentials, status: accounts.status })
       .from(accounts)
       .where(and(eq(accounts.id, asId(id)), isNull(accounts.deletedAt)))
       .for('update')
     if (row === undefined) return null
-    return work({
-      credentials: openCredentials(box, id, row.sealed),
-      save: (next) =>
-        updateAccountCredentialsById(transaction, id, {
-          sealedCredentials: sealCredentials(box, id, next),
-          credentialHint: hintOf(next),
-          previousSealed: row.sealed,
-        }),
-      async fail(message) {
-        if (row.status === 'active') {
-          await updateAccountStateById(transaction, id, { status: 'error', errorMessage: message })
-        }
-      },
-    })
+    const locked = lockedAccount({ db: opened, box }, id, row)
+    const unlessOver = <R>(say: () => Promise<R>) => (over ? never() : say())
+    try {
+      const result = await work({
+        credentials: locked.credentials,
+        save: (next) => unlessOver(() => locked.save(next)),
+        fail: (message) => unlessOver(() => locked.fail(message)),
+      })
+      return over ? await never() : result
+    } catch (error) {
+      if (over) await never()
+      throw error
+    }
   })
+  transaction.catch(() => {
+    over = true
+  })
+  return transaction
+}
+
+/** Whoever waits for it goes no further, and is forgotten with it. */
+const never = () => new Promise<never>(() => {})
+
+function lockedAccount(
+  { db, box }: { db: Db; box: Secretbox },
+  id: string,
+  row: { sealed: string; status: string },
+): LockedAccount {
+  return {
+    credentials: openCredentials(box, id, row.sealed),
+    save: (next) =>
+      updateAccountCredentialsById(db, id, {
+        sealedCredentials: sealCredentials(box, id, next),
+        credentialHint: hintOf(next),
+        previousSealed: row.sealed,
+      }),
+    async fail(message) {
+      if (row.status === 'active') await updateAccountStateById(db, id, { status: 'error', errorMessage: message })
+    },
+  }
 }
