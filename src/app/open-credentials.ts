@@ -16,6 +16,7 @@ import {
 import { systemClock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Secretbox } from '../lib/secretbox.ts'
+import { createSemaphore } from '../lib/semaphore.ts'
 import { createOauthTable } from '../providers/oauth/table.ts'
 import { toOauthOverrides } from './oauth-overrides.ts'
 
@@ -34,14 +35,21 @@ export interface CredentialsInput {
   onStored(accountId: string): void | Promise<void>
 }
 
+/**
+ * Each holds one of six connections for operators while a platform answers. One more than the background takes, so that a request which waits for
+ * its token never waits for all the others'.
+ */
+const MOST_LOCKS = 4
+
 export function openCredentials({ config, database, box, log, onStored }: CredentialsInput): OpenedCredentials {
   const { db, sql } = database
   const nowMs = () => systemClock.nowMs()
   const oauth = createOauthTable(toOauthOverrides(config))
   const requestTokens = createTokenEndpoint()
+  const locks = createSemaphore(MOST_LOCKS)
   return {
     credentials: createCredentials({
-      store: { locked: (accountId, work) => withAccountLocked({ db, box }, accountId, work) },
+      store: { locked: (accountId, work) => locks.run(() => withAccountLocked({ db, box }, accountId, work)) },
       oauth,
       requestTokens,
       nowMs,

@@ -37,8 +37,8 @@ export interface CredentialsDeps extends RotationDeps {
 
 const AHEAD_MS = 5 * 60_000
 /** A token that ends while the request is on its way is no good. */
-const ON_DEMAND_MS = 10_000
-/** Each holds a database connection while the platform answers. */
+const ON_DEMAND: Wanted = { rejected: null, forMs: 10_000 }
+/** In the background: each holds a database connection while the platform answers. */
 const AT_A_TIME = 3
 const BACKOFF = { firstMs: 5000, mostMs: 5 * 60_000 } as const
 
@@ -105,14 +105,13 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
     secretOf(account) {
       const { type, credentials } = account
       if (type !== 'oauth') return credentials.apiKey ?? null
-      const wanted: Wanted = { rejected: null, forMs: ON_DEMAND_MS }
-      if (isUsable(credentials, wanted, nowMs())) return credentials.accessToken ?? null
-      return credentials.refreshToken === undefined ? null : refreshUnlessFailing(account, wanted)
+      if (isUsable(credentials, ON_DEMAND, nowMs())) return credentials.accessToken ?? null
+      return credentials.refreshToken === undefined ? null : refreshUnlessFailing(account, ON_DEMAND)
     },
 
     async refreshAfter401(account, secretThatFailed) {
       if (account.type !== 'oauth' || account.credentials.refreshToken === undefined) return null
-      const wanted: Wanted = { rejected: secretThatFailed, forMs: ON_DEMAND_MS }
+      const wanted: Wanted = { ...ON_DEMAND, rejected: secretThatFailed }
       const secret = await refreshUnlessFailing(account, wanted)
       // A refresh that was under way for another reason may have found this very token good.
       const other = secret === secretThatFailed ? await refreshUnlessFailing(account, wanted) : secret
@@ -128,8 +127,7 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
       return { message: `${what} and there is no refresh token`, untilMs: null }
     },
 
-    refreshNow: (account) =>
-      refresh(account, { rejected: account.credentials.accessToken ?? null, forMs: ON_DEMAND_MS }),
+    refreshNow: (account) => refresh(account, { ...ON_DEMAND, rejected: account.credentials.accessToken ?? null }),
 
     async refreshDue(accounts) {
       const due = [...accounts].filter(isDue)

@@ -105,11 +105,9 @@ describe('credentials', () => {
 
   test('the rotated token is committed before the new one is given out: a process killed right after loses nothing (ACC-10)', async () => {
     const account = await oauthAccount()
-    let seenByOthers: string | undefined
-    tokens.answer = undefined
     const killed = instance()
     const secret = await killed.secretOf(account)
-    seenByOthers = (await stored(account.id)).refreshToken
+    const seenByOthers = (await stored(account.id)).refreshToken
     expect([secret, seenByOthers]).toEqual(['access-1', 'refresh-1'])
     // Its successor has the account as it was stored, or even as it was before: neither asks the platform again.
     expect(await instance().secretOf(await load(account.id))).toBe('access-1')

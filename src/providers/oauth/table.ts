@@ -1,14 +1,14 @@
 /** Which platforms have an OAuth sign-in, and what it takes, with what the operator configured laid over it. */
 import type { Platform } from '../../core/platform.ts'
-import { anthropicOauth } from './anthropic-oauth.ts'
-import { geminiOauth } from './gemini-oauth.ts'
+import { anthropicSignIn } from './anthropic-sign-in.ts'
+import { geminiSignIn } from './gemini-sign-in.ts'
 import { type OauthFacts, type OauthOverrides, withOverrides } from './oauth.ts'
-import { openaiOauth } from './openai-oauth.ts'
+import { openaiSignIn } from './openai-sign-in.ts'
 
 export const OAUTH: Readonly<Partial<Record<Platform, OauthFacts>>> = {
-  openai: openaiOauth,
-  anthropic: anthropicOauth,
-  gemini: geminiOauth,
+  openai: openaiSignIn,
+  anthropic: anthropicSignIn,
+  gemini: geminiSignIn,
 }
 
 /** Null: the platform has none. */

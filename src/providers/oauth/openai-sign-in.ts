@@ -5,7 +5,7 @@
 import { asObject, asText } from '../../lib/json-values.ts'
 import type { OauthFacts } from './oauth.ts'
 
-export const openaiOauth: OauthFacts = {
+export const openaiSignIn: OauthFacts = {
   authorizeUrl: 'https://auth.openai.com/oauth/authorize',
   tokenUrl: 'https://auth.openai.com/oauth/token',
   clientId: 'app_EMoamEEZ73f0CkXaXp7hrann',

@@ -5,7 +5,7 @@
  */
 import type { OauthFacts } from './oauth.ts'
 
-export const geminiOauth: OauthFacts = {
+export const geminiSignIn: OauthFacts = {
   authorizeUrl: 'https://accounts.google.com/o/oauth2/v2/auth',
   tokenUrl: 'https://oauth2.googleapis.com/token',
   clientId: null,

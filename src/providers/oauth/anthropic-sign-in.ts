@@ -4,7 +4,7 @@
  */
 import type { OauthFacts } from './oauth.ts'
 
-export const anthropicOauth: OauthFacts = {
+export const anthropicSignIn: OauthFacts = {
   authorizeUrl: 'https://claude.ai/oauth/authorize',
   tokenUrl: 'https://console.anthropic.com/v1/oauth/token',
   clientId: null,
