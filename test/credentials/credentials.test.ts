@@ -15,6 +15,7 @@ import { type FreshDatabase, freshDatabase } from '../support/database.ts'
 import { makeAccount } from '../support/make.ts'
 import { seedAccount } from '../support/seed.ts'
 import { startTokenServer, type TokenServer } from '../support/token-server.ts'
+import { until } from '../support/until.ts'
 
 const NOW = Date.UTC(2026, 7, 1)
 const box = createSecretbox('key of the test')
@@ -95,6 +96,16 @@ describe('credentials', () => {
   test('100 requests on two instances meet an expired token: the platform is asked once (ACC-10)', async () => {
     const account = await oauthAccount()
     const [one, two] = [instance(), instance()]
+    // The platform answers only when the other instance stands at the lock, or, if there were none, has asked too.
+    const othersAtTheLock = async () => {
+      const [row] = await database.sql`select count(*)::int as found from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`
+      return row?.found > 0 || tokens.asks.length > 1
+    }
+    tokens.answer = async () => {
+      await until(othersAtTheLock, { what: 'the other instance at the lock' })
+      return undefined
+    }
     const secrets = await Promise.all(
       Array.from({ length: 100 }, (_, index) => (index % 2 === 0 ? one : two).secretOf(account)),
     )

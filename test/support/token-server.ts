@@ -8,8 +8,8 @@ export interface TokenAsk {
 export interface TokenServer {
   url: string
   asks: TokenAsk[]
-  /** How it answers from now on; undefined: as a good platform. */
-  answer: ((ask: TokenAsk) => Response | Promise<Response>) | undefined
+  /** How it answers from now on; undefined, or what gives undefined: as a good platform. */
+  answer: ((ask: TokenAsk) => Response | Promise<Response | undefined>) | undefined
   /** Seconds until a token expires. */
   lifeSeconds: number
   stop(): Promise<void>
@@ -26,7 +26,7 @@ export function startTokenServer(): TokenServer {
       const fields = contentType.includes('json') ? JSON.parse(text) : Object.fromEntries(new URLSearchParams(text))
       const ask = { contentType, fields, userAgent: request.headers.get('user-agent') ?? '' }
       tokens.asks.push(ask)
-      return tokens.answer ? tokens.answer(ask) : good()
+      return (await tokens.answer?.(ask)) ?? good()
     },
   })
   function good(): Response {
