@@ -3,7 +3,7 @@
  * (ACC-10, ACC-15). The account is read from the database each time: what an operator asks about is what is stored now.
  */
 import type { Account, AccountCredentials } from '../core/entities.ts'
-import { conflict, type Fault, isFault } from '../core/fault.ts'
+import { conflict, type Fault, invalid, isFault } from '../core/fault.ts'
 import { PLATFORMS, type Platform } from '../core/platform.ts'
 import type { ProbeResult, SendProbe } from '../core/probe.ts'
 import type { Credentials } from '../credentials/credentials.ts'
@@ -11,6 +11,7 @@ import type { SignIn } from '../credentials/sign-in.ts'
 import { openProxyCredentials } from '../db/account-credentials.ts'
 import { insertAuditEntry } from '../db/audit-log.ts'
 import { findProxyById } from '../db/proxies.ts'
+import { checkReferences } from '../db/references.ts'
 import type { AccountRecord } from '../schema/accounts.ts'
 import type { AccountsAdmin } from './accounts.ts'
 import type { Actor } from './actor.ts'
@@ -77,6 +78,11 @@ export function createAccountAccessAdmin(
       const { code, state, name, group_ids, proxy_id = null } = body
       const proxyUrl = proxy_id === null ? null : await proxyUrlOf(deps, proxy_id)
       if (isFault(proxyUrl)) return proxyUrl
+      // Before the code is spent: after it, a wish that is refused would cost the person another sign-in.
+      const fault = await checkReferences(deps.db, [
+        { field: 'group_ids', kind: 'group', ids: group_ids ?? [], platform },
+      ])
+      if (fault !== null) return fault
       const credentials = await access.signIn.finish(platform, { code, state, proxyUrl })
       if (isFault(credentials)) return credentials
       return accounts.create(actor, {
@@ -98,8 +104,8 @@ function isPlatform(text: string): text is Platform {
 /** The exchange of the code goes the way of all the account's traffic (REL-5). */
 async function proxyUrlOf({ db, box }: AdminDeps, id: string): Promise<string | Fault> {
   const proxy = await findProxyById(db, id)
-  if (proxy === null) return { fault: 'invalid', field: 'proxy_id', message: 'there is no such proxy' }
-  if (proxy.status === 'disabled') return { fault: 'invalid', field: 'proxy_id', message: 'this proxy is disabled' }
+  if (proxy === null) return invalid('proxy_id', 'there is no such proxy')
+  if (proxy.status === 'disabled') return invalid('proxy_id', 'this proxy is disabled')
   const url = new URL(proxy.url)
   if (proxy.sealedCredentials !== null) {
     const { username, password } = openProxyCredentials(box, id, proxy.sealedCredentials)

@@ -6,7 +6,6 @@
  * place after it, so that at no moment a sealed secret is without its key on disk. Running the same command again finishes an interrupted one.
  */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
 import { rotateSecrets } from '../db/account-credentials.ts'
 import { countListeners } from '../db/changes.ts'
 import type { Database } from '../db/client.ts'
@@ -25,8 +24,6 @@ export interface KeyRotation {
   /** Every running gateway knows both keys. */
   whileRunning: boolean
 }
-
-export const keyFileIn = (dataDir: string) => join(dataDir, 'encryption-key')
 
 /** How many secrets were sealed again. */
 export async function rotateEncryptionKey(rotation: KeyRotation): Promise<number> {

@@ -1,7 +1,7 @@
 /** `turnpike rotate-encryption-key` (ACC-8): seals everything that is stored under another key. */
 import { readFileSync } from 'node:fs'
-import { keyFileIn, rotateEncryptionKey } from '../admin/key-rotation.ts'
-import { openEncryptionKey } from '../admin/secrets.ts'
+import { rotateEncryptionKey } from '../admin/key-rotation.ts'
+import { keyFileIn, openEncryptionKey } from '../admin/secrets.ts'
 import type { Config } from '../config.ts'
 import { createDatabase } from '../db/client.ts'
 import { migrate } from '../db/migrate.ts'

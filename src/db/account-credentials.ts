@@ -2,10 +2,12 @@
  * Credentials of accounts and proxies ↔ their sealed columns (ACC-8). Here is the only place that knows under which context
  * each is sealed. `rotateSecrets` re-seals all of them for `turnpike rotate-encryption-key`.
  */
+import { desc, ne } from 'drizzle-orm'
 import type { AccountCredentials } from '../core/entities.ts'
 import type { Secretbox } from '../lib/secretbox.ts'
+import { accounts } from '../schema/accounts.ts'
 import type { ProxyCredentials } from '../schema/proxies.ts'
-import type { Sql } from './client.ts'
+import type { Db, Sql } from './client.ts'
 import { sealedValueContext } from './sealed-values.ts'
 
 const contextOf = (kind: 'account' | 'proxy', id: string) => `${kind}:${id}`
@@ -24,6 +26,26 @@ export function sealProxyCredentials(box: Secretbox, proxyId: string, credential
 
 export function openProxyCredentials(box: Pick<Secretbox, 'open'>, proxyId: string, sealed: string): ProxyCredentials {
   return JSON.parse(box.open(sealed, contextOf('proxy', proxyId))) as ProxyCredentials
+}
+
+/** Is this the key that credentials are sealed under, as far as the newest few tell? True when there are none. */
+export async function opensStoredCredentials(db: Db, box: Secretbox): Promise<boolean> {
+  const rows = await db
+    .select({ id: accounts.id, sealed: accounts.sealedCredentials })
+    .from(accounts)
+    .where(ne(accounts.sealedCredentials, ''))
+    .orderBy(desc(accounts.id))
+    .limit(10)
+  return rows.length === 0 || rows.some(({ id, sealed }) => opens(box, id, sealed))
+}
+
+function opens(box: Secretbox, id: string, sealed: string): boolean {
+  try {
+    openCredentials(box, id, sealed)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Where sealed text stands: table, its key, its column, and the context that it is sealed for. */

@@ -3,8 +3,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type KeyRotation, keyFileIn, rotateEncryptionKey } from '../../src/admin/key-rotation.ts'
+import { type KeyRotation, rotateEncryptionKey } from '../../src/admin/key-rotation.ts'
 import { openPepper } from '../../src/admin/pepper.ts'
+import { keyFileIn } from '../../src/admin/secrets.ts'
 import { sealCredentials, sealProxyCredentials } from '../../src/db/account-credentials.ts'
 import { listenForChanges } from '../../src/db/changes.ts'
 import { loadDirectory } from '../../src/db/directory.ts'
@@ -68,6 +69,17 @@ describe('rotate-encryption-key', () => {
   test('an installation that never kept its pepper keeps it before its key is gone (ACC-8)', async () => {
     await rotate()
     const pepper = await openPepper(database.db, newBox, NEW)
+    expect(Buffer.from(pepper)).toEqual(Buffer.from(deriveSecret(OLD, 'api key pepper v1')))
+  })
+
+  test('a wrong key at the very first start is not taken for the right one (ACC-8)', async () => {
+    await seedSecrets()
+    const wrong = 'a key that sealed nothing here'
+    const known = createSecretbox(wrong, [OLD])
+    for (const box of [createSecretbox(wrong), known]) {
+      await expect(openPepper(database.db, box, wrong)).rejects.toThrow('ENCRYPTION_KEY is not the one')
+    }
+    const pepper = await openPepper(database.db, oldBox, OLD)
     expect(Buffer.from(pepper)).toEqual(Buffer.from(deriveSecret(OLD, 'api key pepper v1')))
   })
 

@@ -111,6 +111,13 @@ describe('/admin/oauth', () => {
     expect(other).toMatchObject({ status: 422, json: { error: { field: 'code' } } })
     const proxy = await exchange({ code: 'c', state, proxy_id: '01981d5e-7c1a-7b6e-9d39-0b8f5a3c2e13' })
     expect(proxy).toMatchObject({ status: 422, json: { error: { field: 'proxy_id' } } })
+    const again = await authorize()
+    const groups = ['01981d5e-7c1a-7b6e-9d39-0b8f5a3c2e13']
+    const grouped = await exchange({ code: 'c', state: again.state, group_ids: groups })
+    expect(grouped).toMatchObject({ status: 422, json: { error: { field: 'group_ids' } } })
+    // The code was not spent on it: the same sign-in still makes an account.
+    tokens.answer = undefined
+    expect((await exchange({ code: 'c', state: again.state })).status).toBe(201)
   })
 
   test('a platform without parameters says which variable to set; an unknown one is a 404 (ACC-10)', async () => {
