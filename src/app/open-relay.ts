@@ -6,8 +6,8 @@
 import type { Config } from '../config.ts'
 import { builtInPrices } from '../core/built-in-prices.ts'
 import { deny } from '../core/denial.ts'
+import type { SendProbe } from '../core/probe.ts'
 import type { Receipt } from '../core/receipt.ts'
-import { createCredentials } from '../credentials/credentials.ts'
 import { startApiKeyExpiry } from '../db/api-keys.ts'
 import { insertReceipts } from '../db/receipts.ts'
 import { createBatch } from '../lib/batch.ts'
@@ -20,6 +20,7 @@ import { createWatchdog } from '../lib/watchdog.ts'
 import { providerFor } from '../providers/table.ts'
 import { createFetchUpstream } from '../relay/fetch-upstream.ts'
 import { createModels, type Models } from '../relay/models.ts'
+import { createProbe } from '../relay/probe.ts'
 import { createRelay, type Relay, type RelayDeps } from '../relay/relay.ts'
 import { createSocketUpstream } from '../relay/socket-upstream.ts'
 import type { Upstream } from '../relay/upstream.ts'
@@ -31,13 +32,17 @@ import { createSticky } from '../state/sticky.ts'
 import { createDirectoryLoader } from './directory-loader.ts'
 import { openHealthKeeper } from './keep-health.ts'
 import { loadPrices } from './load-prices.ts'
+import { type OpenedCredentials, openCredentials } from './open-credentials.ts'
 import type { Data } from './open-data.ts'
 import { openLimits } from './open-limits.ts'
+import { outputPrice } from './output-price.ts'
 import { toRelaySettings } from './relay-settings.ts'
 
 export interface OpenedRelay {
   relay: Relay
   models: Models
+  credentials: OpenedCredentials
+  probe: SendProbe
   directory: Directory
   health: Health
   /** What changed behind the counters' back (top-ups, edits) is told here. */
@@ -88,8 +93,10 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     (opened) => opened.stop(),
   )
   const upstream = await openUpstream(config, stack)
-  const credentials = createCredentials()
   const queue = createWaitQueue({ most: config.queueSize, schedule: scheduleTimeout })
+  const onStored = (accountId: string) => directory.reload('account', accountId)
+  const opened = openCredentials({ config, database: data.database, box: data.box, log, onStored })
+  const { credentials } = opened
   let closed = false
   const deps: RelayDeps = {
     nowMs,
@@ -128,6 +135,12 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
       simple: config.runMode === 'simple',
       nowMs,
       pricedModels: prices.modelsOf,
+    }),
+    credentials: opened,
+    probe: createProbe({
+      upstream,
+      credentials,
+      priceOf: (account, model) => outputPrice(prices.bookFor(account.id), account, model),
     }),
     directory,
     health,
