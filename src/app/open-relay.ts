@@ -6,6 +6,7 @@
 import type { Config } from '../config.ts'
 import { builtInPrices } from '../core/built-in-prices.ts'
 import { deny } from '../core/denial.ts'
+import type { Platform } from '../core/platform.ts'
 import type { SendProbe } from '../core/probe.ts'
 import type { Receipt } from '../core/receipt.ts'
 import { startApiKeyExpiry } from '../db/api-keys.ts'
@@ -17,6 +18,7 @@ import type { Log } from '../lib/log.ts'
 import type { Stack } from '../lib/stack.ts'
 import { createWaitQueue, scheduleTimeout } from '../lib/wait-queue.ts'
 import { createWatchdog } from '../lib/watchdog.ts'
+import { PROTOCOLS } from '../protocols/table.ts'
 import { providerFor } from '../providers/table.ts'
 import { createFetchUpstream } from '../relay/fetch-upstream.ts'
 import { createModels, type Models } from '../relay/models.ts'
@@ -70,7 +72,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
   const directory = createDirectory({
     loader: createDirectoryLoader(data.database.sql, data.box),
     hashKey: (secret) => hashApiKey(data.pepper, secret),
-    poolsOf: (account) => (config.runMode === 'simple' ? [platformPool(account.platform)] : account.groupIds),
+    poolsOf: (account) => (config.runMode === 'simple' ? simplePools(account.platform) : account.groupIds),
     nowMs,
   })
   await directory.load()
@@ -173,6 +175,12 @@ async function openUpstream(config: Config, stack: Stack): Promise<Upstream> {
     () => createSocketUpstream({ connectTimeoutMs }),
     (opened) => opened.close(),
   )
+}
+
+/** Without groups an account stands in the pool of every protocol that it can serve: Bedrock's beside Anthropic's own (ACC-13, ACC-16). */
+function simplePools(platform: Platform): string[] {
+  const protocols = Object.values(PROTOCOLS).filter((protocol) => protocol.platforms.includes(platform))
+  return [...new Set(protocols.map((protocol) => platformPool(protocol.platform)))]
 }
 
 /** Receipts go to the database in batches (USE-9); one that it can never take is logged whole, so that it is not lost without a word. */

@@ -1,5 +1,6 @@
 /**
- * Turns an account into the secret that its provider sends: an API key, or an OAuth access token that is good for the moment (ACC-10).
+ * Turns an account into what its provider wants to see: an API key, an OAuth access token that is good for the moment (ACC-10), or a
+ * signature made with AWS keys (ACC-16).
  *
  * A fresh token is given without waiting. One that has expired is refreshed while the request waits: one refresh for each account, however many
  * wait. `refreshDue` does it ahead of time, for accounts that cool down too, or they would come back dead (field notes, row 25).
@@ -9,6 +10,7 @@ import type { Account } from '../core/entities.ts'
 import type { Log } from '../lib/log.ts'
 import { createSingleFlight } from '../lib/single-flight.ts'
 import { createRotation, isUsable, type Rotated, type RotationDeps, type Wanted } from './rotation.ts'
+import { type AwsRequest, signAws } from './sign-aws.ts'
 
 export interface Trouble {
   /** For the operator. */
@@ -25,6 +27,8 @@ export interface Credentials {
   troubleOf(account: Account): Trouble | null
   /** Refreshes whether it is due or not: an operator asks. */
   refreshNow(account: Account): Promise<Rotated>
+  /** Headers that sign a request, for providers that want it signed. */
+  sign(account: Account, request: AwsRequest): Promise<Record<string, string> | null>
   /** Refreshes what expires within five minutes, some at a time. */
   refreshDue(accounts: Iterable<Account>): Promise<{ refreshed: number; failed: number }>
 }
@@ -104,7 +108,9 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
   return {
     secretOf(account) {
       const { type, credentials } = account
-      if (type !== 'oauth') return credentials.apiKey ?? null
+      if (type === 'api_key') return credentials.apiKey ?? null
+      // Never sent: it signs.
+      if (type === 'aws') return credentials.awsSecretAccessKey ?? null
       if (isUsable(credentials, ON_DEMAND, nowMs())) return credentials.accessToken ?? null
       return credentials.refreshToken === undefined ? null : refreshUnlessFailing(account, ON_DEMAND)
     },
@@ -142,5 +148,6 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
       await Promise.all(Array.from({ length: AT_A_TIME }, worker))
       return counts
     },
+    sign: (account, request) => signAws(account.credentials, request),
   }
 }

@@ -79,7 +79,7 @@ async function send(
   const { operation, stream } = probe
   const provider = providerFor(account.platform, account.type)!
   const call = deps.upstream.send({
-    url: provider.endpoint({ account, operation, model, version: 'v1beta', search: '' }),
+    url: provider.endpoint({ account, operation, model, version: 'v1beta', search: '', stream }),
     method: 'POST',
     headers: upstreamHeaders({ client: new Headers(), provider, account, secret, stream }),
     body: new TextEncoder().encode(JSON.stringify(probe.body(model))),

@@ -60,6 +60,7 @@ const SETTINGS: RelaySettings = {
 const API_KEYS: Credentials = {
   secretOf: (account) => account.credentials.apiKey ?? null,
   refreshAfter401: async () => null,
+  sign: async () => null,
   troubleOf: () => null,
   refreshNow: () => Promise.reject(new Error('not in this test')),
   refreshDue: async () => ({ refreshed: 0, failed: 0 }),
