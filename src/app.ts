@@ -61,7 +61,7 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
       configured: runtimeSettingsOf(config),
       access: { ...relay.credentials, probe: relay.probe },
     })
-    const accounts = () => [...relay.directory.pool.entries()].map(({ account }) => account)
+    const accounts = () => Iterator.from(relay.directory.pool.entries()).map(({ account }) => account)
     const refreshTokens = () => relay.credentials.credentials.refreshDue(accounts())
     const jobDeps = { sql, db, log, nowMs: systemClock.nowMs, refreshTokens }
     await stack.use(

@@ -3,7 +3,8 @@
  * signature made with AWS keys (ACC-16).
  *
  * A fresh token is given without waiting. One that has expired is refreshed while the request waits: one refresh for each account, however many
- * wait. `refreshDue` does it ahead of time, for accounts that cool down too, or they would come back dead (field notes, row 25).
+ * wait. `refreshDue` does it ahead of time, for accounts that cool down too, or they would come back dead
+ * (https://github.com/router-for-me/CLIProxyAPI/issues/2937).
  * If it fails: null, and `troubleOf` says why and until when; tries are spaced from 5 s doubling to 5 min.
  */
 import type { Account } from '../core/entities.ts'
@@ -136,7 +137,7 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
     refreshNow: (account) => refresh(account, { ...ON_DEMAND, rejected: account.credentials.accessToken ?? null }),
 
     async refreshDue(accounts) {
-      const due = [...accounts].filter(isDue)
+      const due = Iterator.from(accounts).filter(isDue).toArray()
       const counts = { refreshed: 0, failed: 0 }
       const worker = async () => {
         for (let account = due.pop(); account; account = due.pop()) {

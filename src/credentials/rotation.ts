@@ -2,9 +2,11 @@
  * One refresh of one account's tokens, safe against every other instance (ACC-10): locks the stored row, reads it again inside the lock, and
  * only then asks the platform; the rotated refresh token is committed before the new access token is handed to anybody.
  *
- * Why so careful: refresh tokens rotate. Used twice, or lost after use, the platform ends the whole sign-in, and the account is dead until a person
- * signs in again (field notes, row 24). What can't be excluded: the process is killed after the platform rotated and before the commit.
- * If it fails: `failed` with the reason. Tokens that the platform gave but the database did not take are kept in memory and saved first the next time.
+ * Why so careful: refresh tokens rotate. Used twice, or lost after use, the platform ends the whole sign-in, and the account is dead until a
+ * person signs in again (https://github.com/Wei-Shaw/sub2api/issues/1035). What can't be excluded: the process is killed after the platform
+ * rotated and before the commit.
+ * If it fails: `failed` with the reason; rejects when the platform or the database does not answer. Tokens that the platform gave but the
+ * database did not take are kept in memory and saved first the next time.
  */
 import type { Account, AccountCredentials } from '../core/entities.ts'
 import { redactText } from '../lib/redact.ts'

@@ -45,18 +45,13 @@ type Found = Partial<Omit<ProbeResult, 'model' | 'ms'>>
 function modelFor(deps: ProbeDeps, account: Account, probe: Probe, wanted: string | null): string {
   const mapper = compileMapping(account.modelMapping)
   if (wanted !== null) return mapper.map(wanted) ?? wanted
-  const exact = Object.entries(account.modelMapping).filter(([name]) => !name.endsWith('*'))
-  const candidates = new Set([mapper.map(probe.defaultModel), ...exact.map(([, target]) => target)])
-  candidates.delete(null)
-  const priced = [...(candidates as Set<string>)].map((name) => ({
-    name,
-    price: deps.priceOf(account, name) ?? Number.POSITIVE_INFINITY,
-  }))
-  const cheapest = priced.reduce((best, next) => (next.price < best.price ? next : best), priced[0] ?? NO_CANDIDATE)
-  return cheapest.name === '' ? probe.defaultModel : cheapest.name
+  const named = Object.values(account.modelMapping).filter((target) => !target.endsWith('*'))
+  const candidates = [mapper.map(probe.defaultModel), ...named].filter((name) => name !== null)
+  // A model without a price comes last; of several, the first.
+  const priceOf = (name: string) => deps.priceOf(account, name) ?? Number.MAX_VALUE
+  const [cheapest] = candidates.toSorted((a, b) => priceOf(a) - priceOf(b))
+  return cheapest ?? probe.defaultModel
 }
-
-const NO_CANDIDATE = { name: '', price: Number.POSITIVE_INFINITY }
 
 async function sendWithCredentials(deps: ProbeDeps, account: Account, probe: Probe, model: string): Promise<Found> {
   const { credentials } = deps

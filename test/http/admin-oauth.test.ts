@@ -193,6 +193,8 @@ describe('POST /admin/accounts/{id}/test', () => {
     expect(await asked({})).toBe('gpt-5-nano')
     expect(await asked({ model: 'big' })).toBe('gpt-5.1')
     expect(await asked({ model: 'not-mapped' })).toBe('not-mapped')
+    const wild = await keyed({ model_mapping: { 'big*': 'gpt-5.1', 'house-*': 'local-*' } })
+    expect((await api.ask('POST', `/admin/accounts/${wild}/test`)).json.model).toBe('gpt-5.1')
   })
 
   test('an upstream’s refusal is told with the cause that an attempt would have (ACC-15)', async () => {
