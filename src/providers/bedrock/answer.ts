@@ -10,7 +10,7 @@ import { asCount, asObject, asText, type JsonObject, parseJson } from '../../lib
 import { GUARDRAIL_KEY } from '../../protocols/anthropic/meter.ts'
 import type { Unwrapping } from '../provider.ts'
 import { errorEvent } from './errors.ts'
-import { usageInAnswer } from './usage.ts'
+import { closingEvents, type MessagesEvent, type Progress, toMessagesEvents } from './other-models.ts'
 
 const ADDITION = 'amazon-bedrock-'
 const NOTHING = new Uint8Array()
@@ -20,7 +20,7 @@ const decoder = new TextDecoder()
 /** `model`: named in an answer that a guardrail gave in the model's place. */
 export function createMessagesStream(model: string): Unwrapping {
   const reader = createEventStreamReader()
-  const state: Progress = { model, begun: false, over: false, openBlock: null, blocked: null }
+  const state = newProgress(model)
   let damage: Error | null = null
 
   /** What came before the damage is sound, and may be the end. */
@@ -40,7 +40,7 @@ export function createMessagesStream(model: string): Unwrapping {
     },
     end() {
       until(reader.end)
-      return damage ? NOTHING : encoder.encode(closing(state))
+      return damage ? NOTHING : encoder.encode(closingEvents(state).map(written).join(''))
     },
     get damage() {
       return damage
@@ -61,14 +61,9 @@ export function retellCount(body: Uint8Array): Uint8Array {
   return count === null ? body : encoder.encode(JSON.stringify({ input_tokens: count }))
 }
 
-/** How far the client's stream has come. */
-interface Progress {
-  model: string
-  begun: boolean
-  over: boolean
-  openBlock: number | null
-  /** The event that told of a guardrail's intervention. */
-  blocked: JsonObject | null
+function newProgress(model: string): Progress {
+  const nothingYet = { begun: false, over: false, blocked: false, openBlock: null, nextBlock: 0 }
+  return { model, ...nothingYet, stopReason: null, usage: null }
 }
 
 function toEvents({ headers, payload }: EventStreamMessage, state: Progress): string {
@@ -76,7 +71,12 @@ function toEvents({ headers, payload }: EventStreamMessage, state: Progress): st
   if (kind === 'error') return errorEvent(headers[':error-code'] ?? '', headers[':error-message'] ?? null)
   const said = asObject(parseJson(decoder.decode(payload)))
   if (kind === 'exception') return errorEvent(headers[':exception-type'] ?? '', asText(said?.message))
-  if (headers[':event-type'] !== 'chunk') return ''
+  const name = headers[':event-type'] ?? ''
+  // Converse: the name of the event is in a header, its payload is the event.
+  if (name !== 'chunk')
+    return toMessagesEvents({ [name]: said }, state)
+      .map(written)
+      .join('')
   const base64 = asText(said?.bytes)
   if (base64 === null) throw new EventStreamError('a chunk holds no bytes')
   return toEvent(Buffer.from(base64, 'base64').toString(), state)
@@ -91,19 +91,23 @@ function toEvent(text: string, state: Progress): string {
   // Deltas, nearly all there is, are not parsed.
   const event = added || type === null || type === 'content_block_start' ? asObject(parseJson(text)) : null
   type ??= asText(event?.type)
+  if (type === null) return event === null ? '' : toMessagesEvents(event, state).map(written).join('')
   follow(state, type, event)
-  // A guardrail's words in another model's shape: told in `closing`.
-  if (type === null && state.blocked !== null) return ''
   const data = (added ? withoutAdditions(event) : null) ?? text
   // Line ends in JSON are white space, and would cut an event in two.
-  return `${type === null ? '' : `event: ${type}\n`}data: ${data.replace(/[\r\n]+/g, ' ')}\n\n`
+  return `event: ${type}\ndata: ${data.replace(/[\r\n]+/g, ' ')}\n\n`
 }
 
-function follow(state: Progress, type: string | null, event: JsonObject | null): void {
-  if (event?.[GUARDRAIL_KEY] === 'INTERVENED') state.blocked = event
+const written = (event: MessagesEvent) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
+
+/** Anthropic's own events: how far they have come, in case a guardrail breaks them off. */
+function follow(state: Progress, type: string, event: JsonObject | null): void {
+  if (event?.[GUARDRAIL_KEY] === 'INTERVENED') state.blocked = true
   if (type === 'message_start') state.begun = true
-  else if (type === 'content_block_start') state.openBlock = asCount(event?.index)
-  else if (type === 'content_block_stop') state.openBlock = null
+  else if (type === 'content_block_start') {
+    state.openBlock = asCount(event?.index)
+    state.nextBlock = (state.openBlock ?? 0) + 1
+  } else if (type === 'content_block_stop') state.openBlock = null
   else if (type === 'message_stop') state.over = true
 }
 
@@ -112,34 +116,4 @@ function withoutAdditions(event: JsonObject | null): string | null {
   const entries = Object.entries(event ?? {})
   const own = entries.filter(([key]) => !key.startsWith(ADDITION) || key === GUARDRAIL_KEY)
   return own.length === entries.length ? null : JSON.stringify(Object.fromEntries(own))
-}
-
-/** A guardrail may end a stream by one chunk, without the events that clients wait for: they are written here. */
-function closing(state: Progress): string {
-  const { blocked } = state
-  if (blocked === null || state.over) return ''
-  const usage = usageInAnswer(blocked)
-  const events: object[] = []
-  if (!state.begun) events.push(...blockedMessage(state.model, blocked, usage?.input ?? 0))
-  else if (state.openBlock !== null) events.push({ type: 'content_block_stop', index: state.openBlock })
-  const delta = { stop_reason: 'refusal', stop_sequence: null }
-  events.push({ type: 'message_delta', delta, ...(usage ? { usage: { output_tokens: usage.output } } : {}) })
-  events.push({ type: 'message_stop', [GUARDRAIL_KEY]: 'INTERVENED' })
-  return events
-    .map((event) => `event: ${(event as { type: string }).type}\ndata: ${JSON.stringify(event)}\n\n`)
-    .join('')
-}
-
-function blockedMessage(model: string, blocked: JsonObject, inputTokens: number): object[] {
-  const text = asText(blocked.outputText) ?? asText(blocked.completion) ?? asText(blocked.generation)
-  const usage = { input_tokens: inputTokens, output_tokens: 0 }
-  const message = { id: 'msg_bdrk_blocked', type: 'message', role: 'assistant', model, content: [] }
-  const start = { type: 'message_start', message: { ...message, stop_reason: null, stop_sequence: null, usage } }
-  if (text === null) return [start]
-  return [
-    start,
-    { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
-    { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } },
-    { type: 'content_block_stop', index: 0 },
-  ]
 }

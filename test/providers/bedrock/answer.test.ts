@@ -142,8 +142,78 @@ describe('a guardrail that steps in', () => {
 
   test('in the middle of a block it closes what is open (quirk 24)', () => {
     const sse = told(Buffer.concat([START, BLOCK, delta('So'), BLOCKED].map(chunk)))
-    expect(readMessages(sse).message).toMatchObject({ stop_reason: 'refusal', content: [{ text: 'So' }] })
-    expect(readingOf(sse)).toMatchObject({ final: 'blocked', usage: { input: 12, output: 4 } })
+    const content = [{ text: 'So' }, { text: 'Not allowed here.' }]
+    expect(readMessages(sse).message).toMatchObject({ stop_reason: 'refusal', content })
+    expect(readingOf(sse)).toMatchObject({ final: 'blocked', usage: { input: 9, output: 4 } })
+  })
+})
+
+describe('a stream of another maker’s model', () => {
+  const frame = (name: string, payload: object) =>
+    message({ ':message-type': 'event', ':event-type': name }, JSON.stringify(payload))
+  const usage = { inputTokens: 9, outputTokens: 5, cacheReadInputTokens: 3, cacheWriteInputTokens: 2 }
+  const delta = (contentBlockIndex: number, body: object) =>
+    frame('contentBlockDelta', { contentBlockIndex, delta: body })
+  const stop = (contentBlockIndex: number) => frame('contentBlockStop', { contentBlockIndex })
+
+  test('Converse: thinking, words and tools in their blocks, the usage of its metadata (ACC-16, BIL-1)', () => {
+    const toolUse = { toolUseId: 'tool_1', name: 'weather' }
+    const frames = [
+      frame('messageStart', { role: 'assistant', p: 'abc' }),
+      delta(0, { reasoningContent: { text: 'Hm.' } }),
+      delta(0, { reasoningContent: { signature: 'c2ln' } }),
+      stop(0),
+      delta(1, { reasoningContent: { redactedContent: 'cmVk' } }),
+      stop(1),
+      delta(2, { text: 'Hel' }),
+      delta(2, { text: 'lo' }),
+      stop(2),
+      frame('contentBlockStart', { contentBlockIndex: 5, start: { toolUse } }),
+      delta(5, { toolUse: { input: '{"a":' } }),
+      delta(5, { toolUse: { input: '1}' } }),
+      stop(5),
+      frame('messageStop', { stopReason: 'tool_use' }),
+      frame('metadata', { usage, metrics: { latencyMs: 1 } }),
+    ]
+    const sse = told(Buffer.concat(frames))
+    expect(readMessages(sse).message).toMatchObject({
+      model: 'claude-x',
+      stop_reason: 'tool_use',
+      content: [
+        { type: 'thinking' },
+        { type: 'redacted_thinking', data: 'cmVk' },
+        { type: 'text', text: 'Hello' },
+        { type: 'tool_use', id: 'tool_1', name: 'weather', json: '{"a":1}' },
+      ],
+    })
+    expect(sse).toContain('{"type":"thinking_delta","thinking":"Hm."}')
+    expect(sse).toContain('{"type":"signature_delta","signature":"c2ln"}')
+    const counted = { input: 9, output: 5, cacheRead: 3, cacheWrite5m: 2 }
+    expect(readingOf(sse)).toMatchObject({ final: 'completed', usage: counted, usageCertainty: 'final' })
+  })
+
+  test('Converse stopped by a guardrail is blocked (quirk 24)', () => {
+    const frames = [frame('messageStart', {}), frame('messageStop', { stopReason: 'guardrail_intervened' })]
+    const sse = told(Buffer.concat([...frames, frame('metadata', { usage })]))
+    expect(readMessages(sse).message.stop_reason).toBe('refusal')
+    expect(readingOf(sse)).toMatchObject({ final: 'blocked', usage: { input: 9, output: 5 } })
+  })
+
+  test.each([
+    [
+      { outputText: 'Hi', completionReason: 'LENGTH', inputTextTokenCount: 5, totalOutputTextTokenCount: 10 },
+      'max_tokens',
+    ],
+    [{ generation: 'Hi', stop_reason: 'stop', prompt_token_count: 5, generation_token_count: 10 }, 'end_turn'],
+  ])('%j: text, reason and counts (ACC-16, BIL-1)', (event, reason) => {
+    const sse = told(chunk(event))
+    expect(readMessages(sse).message).toMatchObject({ stop_reason: reason, content: [{ text: 'Hi' }] })
+    expect(readingOf(sse)).toMatchObject({ final: 'completed', usage: { input: 5, output: 10 } })
+  })
+
+  test('one that breaks off before it has stopped is not closed for it (REL-13)', () => {
+    const sse = told(Buffer.concat([frame('messageStart', {}), delta(0, { text: 'Hel' })]))
+    expect(readingOf(sse).final).toBe('truncated')
   })
 })
 

@@ -71,6 +71,21 @@ describe.skipIf(!RECORDED)('recorded answers of Bedrock', () => {
     })
   }
 
+  for (const entry of entries.filter((one) => one.stream && !isAnthropic(one))) {
+    test(`${entry.name}: an SDK of Anthropic’s can read it, though another’s model wrote it (ACC-16, BIL-1)`, () => {
+      const sse = feed(createMessagesStream('m'), entry.body, [entry.body.length])
+      expect(feed(createMessagesStream('m'), entry.body, [1]).equals(sse)).toBe(true)
+      const { message } = readMessages(sse.toString())
+      expect(message.model).toBe('m')
+      expect(message.content.length).toBeGreaterThan(0)
+      const reason = entry.expected.finish_reason === 'LENGTH' ? 'max_tokens' : entry.expected.finish_reason
+      expect(message.stop_reason).toBe(reason as string)
+      const reading = readEveryWay(OPERATIONS.messages, sse)
+      expect([reading.final, reading.usageCertainty]).toEqual(['completed', 'final'])
+      expectRecorded(entry, reading.usage)
+    })
+  }
+
   for (const entry of entries.filter((one) => !one.stream && one.httpStatus === 200 && isAnthropic(one))) {
     test(`${entry.name}: passes as it came, and the meter finds its tokens (REL-17)`, () => {
       const body = retellMessage(entry.body)
