@@ -26,6 +26,8 @@ export type FailureCause =
   | 'unexpected_status'
   | 'stream_fault'
   | 'credential_error'
+  /** We hung up because the client had left (REL-14): says nothing about the account. */
+  | 'client_left'
   /** A status outside the account's list of custom error codes: told plainly, acts on nothing (ACC-9). */
   | 'masked_status'
 
@@ -92,6 +94,7 @@ export function judge(failure: Failure): Judgement {
     case 'credential_error':
       return { next: 'next-account', blamesAccount: true, transient: false }
     case 'masked_status':
+    case 'client_left':
       return { next: 'stop', blamesAccount: false, transient: false }
     case 'unexpected_status':
       return { next: 'next-account', blamesAccount: false, transient: false }

@@ -2,9 +2,9 @@
  * One postmaster of the embedded Postgres: starts it, waits until it answers, ends it.
  *
  * The server is told `-D /proc/self/cwd`, its working directory: that link leads straight there, so a server that isn't
- * root works in a directory whose parents only root may enter (a gateway started in /root). It listens on one unix socket in
- * that directory and on no port. It gets a session of its own: Ctrl-C on the gateway must not stop the database first.
- * Its stdin is the server lock, which it thereby holds for as long as any of its processes lives.
+ * root works in a directory whose parents only root may enter (a gateway started in /root). It listens on one unix
+ * socket in that directory and on no port. It gets a session of its own: Ctrl-C on the gateway must not stop the
+ * database first. Its stdin is the server lock, which it thereby holds for as long as any of its processes lives.
  *
  * If it fails: the server's own words (the FATAL line of its log) in one line, with where to read more.
  */
@@ -48,7 +48,8 @@ const SETTINGS = {
   synchronous_commit: 'on',
   autovacuum: 'on',
   timezone: 'UTC',
-  // Failed statements are the gateway's to log; here only what happens to the server itself, so that the file grows slowly.
+  // Failed statements are the gateway's to log; here only what happens to the server itself, so that the file grows
+  // slowly.
   log_timezone: 'UTC',
   log_min_messages: 'log',
   log_min_error_statement: 'panic',
@@ -57,7 +58,8 @@ const SETTINGS = {
 }
 
 const POLL_MS = 3
-const RECOVERY_LIMIT_MS = 300_000
+/** Recovery after a crash takes seconds (max_wal_size bounds it); a very slow disk, minutes. */
+export const START_LIMIT_MS = 300_000
 const IMMEDIATE_LIMIT_MS = 5_000
 
 /** Resolves once the server accepts connections, with its pid. */
@@ -79,7 +81,8 @@ export async function startPostmaster(wanted: PostmasterWanted): Promise<number>
   })
   closeSync(log)
   child.unref()
-  await waitUntil(() => child.exitCode !== null || child.signalCode !== null || accepts(cluster, child.pid))
+  const ended = () => child.exitCode !== null || child.signalCode !== null
+  await waitUntil(() => ended() || accepts(cluster, child.pid), START_LIMIT_MS)
   if (accepts(cluster, child.pid)) return child.pid
   throw new Error(
     `The embedded Postgres did not start: ${lastWords(logFile)} (more in ${logFile}); or set DATABASE_URL`,
@@ -93,22 +96,33 @@ export interface Ending {
   fastWithinMs: number
 }
 
-/** Fast shutdown (connections end, a checkpoint is written); immediate if that takes too long, which the next start recovers from. */
+/**
+ * Fast shutdown (connections end, a checkpoint is written); immediate if that takes too long, which the next start
+ * recovers from.
+ */
 export async function stopPostmaster({
   cluster,
   gone,
   fastWithinMs,
 }: Ending): Promise<'stopped' | 'killed' | 'out of reach'> {
   const pid = readPostmasterFile(cluster)?.pid
-  if (pid === undefined || !isServerOf(cluster, pid)) return gone() ? 'stopped' : 'out of reach'
-  process.kill(pid, 'SIGINT')
-  if (await waitUntil(gone, fastWithinMs)) return 'stopped'
-  process.kill(pid, 'SIGQUIT')
-  return (await waitUntil(gone, IMMEDIATE_LIMIT_MS)) ? 'killed' : 'out of reach'
+  const signal = (name: 'SIGINT' | 'SIGQUIT') => pid !== undefined && isServerOf(cluster, pid) && sent(pid, name)
+  if (signal('SIGINT') && (await waitUntil(gone, fastWithinMs))) return 'stopped'
+  if (gone()) return 'stopped'
+  return signal('SIGQUIT') && (await waitUntil(gone, IMMEDIATE_LIMIT_MS)) ? 'killed' : 'out of reach'
+}
+
+/** False for another user's process, and for one that has just ended. */
+function sent(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal)
+  } catch {
+    return false
+  }
 }
 
 /** False when `limitMs` passed first. */
-export async function waitUntil(condition: () => boolean, limitMs = RECOVERY_LIMIT_MS): Promise<boolean> {
+export async function waitUntil(condition: () => boolean, limitMs: number): Promise<boolean> {
   const started = performance.now()
   while (!condition()) {
     if (performance.now() - started > limitMs) return false

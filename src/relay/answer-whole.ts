@@ -30,7 +30,7 @@ export async function answerWhole(
   call.stop()
   if (body === null || !looksLikeJson(body)) {
     call.abort('answer is not usable')
-    return { cause: 'stream_fault', status: answer.status, error: null, told: null }
+    return { cause: call.hungUp ? 'client_left' : 'stream_fault', status: answer.status, error: null, told: null }
   }
   const { protocol, operation } = exchange.call
   const meter = protocol.meter(operation, 'json')

@@ -6,7 +6,7 @@ import type { Choice } from '../core/account-pool.ts'
 import type { Account } from '../core/entities.ts'
 import { causeOfStatus, type Failure, judge } from '../core/failure.ts'
 import type { Attempt as AttemptRecord } from '../core/receipt.ts'
-import type { Credentials } from '../credentials/credentials.ts'
+import type { Credentials, Trouble } from '../credentials/credentials.ts'
 import type { Watchdog } from '../lib/watchdog.ts'
 import { requestEdits, splice } from '../protocols/splice.ts'
 import type { Envelope, Provider } from '../providers/provider.ts'
@@ -39,11 +39,29 @@ export type Attempted =
 const MOST_ERROR_BYTES = 1_048_576
 
 export async function attempt(deps: AttemptDeps, exchange: Exchange, choice: Choice): Promise<Attempted> {
+  const { account } = choice.entry
+  const given = deps.credentials.secretOf(account)
+  // The usual case is a secret at hand: no turn of the event loop for it.
+  const secret = given instanceof Promise ? await given : given
+  const result = await attemptWith(deps, exchange, choice, secret)
+  if (result.kind === 'response' || result.failure.status !== 401 || secret === null || exchange.clientGone)
+    return result
+  // ACC-6: a token that was turned down is refreshed once, and the same account is asked again; an API key has no other.
+  const other = await deps.credentials.refreshAfter401(account, secret)
+  return other === null ? result : attemptWith(deps, exchange, choice, other)
+}
+
+async function attemptWith(
+  deps: AttemptDeps,
+  exchange: Exchange,
+  choice: Choice,
+  secret: string | null,
+): Promise<Attempted> {
   const startedAt = performance.now()
   const record = newRecord(choice.entry.account)
   exchange.attempts.push(record)
   exchange.upstreamRequestId = null
-  const result = await tryAccount(deps, exchange, choice, (answer) => {
+  const result = await tryAccount(deps, exchange, { choice, secret }, (answer) => {
     record.status = answer.status
     record.upstreamRequestId = exchange.upstreamRequestId
     record.durationMs = Math.round(performance.now() - startedAt)
@@ -64,16 +82,15 @@ function newRecord(account: Account): AttemptRecord {
 async function tryAccount(
   deps: AttemptDeps,
   exchange: Exchange,
-  choice: Choice,
+  { choice, secret }: { choice: Choice; secret: string | null },
   onAnswer: (answer: UpstreamAnswer) => void,
 ): Promise<Attempted> {
   const { account } = choice.entry
   const provider = providerFor(account.platform, account.type)
-  const secret = await deps.credentials.secretOf(account)
-  if (!provider || secret === null) return failed({ cause: 'credential_error', status: null, error: null, told: null })
+  if (!provider || secret === null) return failed(credentialFailure(deps.credentials.troubleOf(account)))
   const request = toUpstreamRequest(exchange, choice, provider, secret)
   if (provider.envelope?.signing && !(await sign(deps, account, provider.envelope.signing, request))) {
-    return failed({ cause: 'credential_error', status: null, error: null, told: null })
+    return failed(credentialFailure(null))
   }
   const call = startTimedCall(deps, exchange, account, request)
   const answer = await call.answer
@@ -98,6 +115,14 @@ async function tryAccount(
 }
 
 const failed = (failure: Failure): Attempted => ({ kind: 'failure', failure })
+
+/** A refresh that is tried again later keeps the account out until then; what only a person can mend is an error (ACC-10). */
+function credentialFailure(trouble: Trouble | null): Failure {
+  const error = trouble === null ? null : { type: null, code: null, status: null, message: trouble.message }
+  const untilMs = trouble?.untilMs ?? null
+  const told = untilMs === null ? null : { untilMs, source: 'token refresh', family: null }
+  return { cause: 'credential_error', status: null, error, told }
+}
 
 function toUpstreamRequest(exchange: Exchange, choice: Choice, provider: Provider, secret: string): UpstreamRequest {
   const { call, inspected } = exchange

@@ -19,6 +19,9 @@ export type AttemptsDeps = AttemptDeps & ChooseDeps
 /** Pauses before the only account is tried again, ms; up to half as much is added at random, so that retries don't come in step. */
 const RETRY_PAUSES_MS = [200, 600] as const
 
+/** nginx's status for a client that left before its answer. */
+const CLIENT_CLOSED_REQUEST = 499
+
 export async function serve(deps: AttemptsDeps, exchange: Exchange): Promise<Response> {
   const tried = new Set<string>()
   let last: Failure | null = null
@@ -66,10 +69,11 @@ function isWorthRetrying(exchange: Exchange, last: Failure): boolean {
 function giveUp(deps: AttemptsDeps, exchange: Exchange, last: Failure | null, why: 'full' | 'none'): Response {
   const denial = last ? denialOf(last, deps.nowMs(), deps.settings.maxRetryAfterMs) : noAccount(exchange, why)
   const response = denialResponse(exchange.call.protocol, denial, exchange.id)
+  const gone = exchange.clientGone
   settle(deps, exchange, {
-    ending: exchange.clientGone ? 'client-gone' : last ? 'upstream-error' : 'refused',
-    httpStatus: response.status,
-    errorCode: denial.code,
+    ending: gone ? 'client-gone' : last ? 'upstream-error' : 'refused',
+    httpStatus: gone ? CLIENT_CLOSED_REQUEST : response.status,
+    errorCode: gone ? 'client_closed_request' : denial.code,
     errorMessage: last?.error?.message ?? denial.message,
     reading: null,
     relayedBytes: 0,

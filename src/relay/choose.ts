@@ -65,6 +65,8 @@ async function waitFor(
     const choice = find()
     return choice === null ? null : take(deps, exchange, input, choice)
   }
+  // It may have left while it waited for something else.
+  if (exchange.clientGone) return 'full'
   const waiting = deps.queue.wait<Taken>({ lane: exchange.policy.key.id, timeoutMs: waitMs, attempt })
   if (!waiting) return 'full'
   exchange.onClientGone = waiting.leave

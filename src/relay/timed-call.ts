@@ -8,7 +8,7 @@ import { canConnect } from '../lib/can-connect.ts'
 import type { Watchdog, Watched } from '../lib/watchdog.ts'
 import type { Exchange } from './exchange.ts'
 import type { RelaySettings } from './settings.ts'
-import type { Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.ts'
+import { ConnectTimeout, type Upstream, type UpstreamAnswer, type UpstreamRequest } from './upstream.ts'
 
 export type Limit = 'connect' | 'first_byte' | 'idle' | 'request' | 'drain'
 
@@ -23,6 +23,8 @@ export interface TimedCall {
   /** The client left: hang up, or read on for a while, as set globally or for the key (REL-14). */
   clientLeft(): void
   readonly timedOut: Limit | null
+  /** It was hung up on because the client had left. */
+  readonly hungUp: boolean
 }
 
 export interface TimedCallDeps {
@@ -41,6 +43,7 @@ export function startTimedCall(
   let timedOut: Limit | null = null
   let answered = false
   let draining = false
+  let hungUp = false
   const call = deps.upstream.send(request)
   const abort = (limit: Limit) => {
     timedOut ??= limit
@@ -48,12 +51,15 @@ export function startTimedCall(
   }
   const watched = deps.watchdog.watch((limit) => {
     if (limit === 'idle') abort(answered ? 'idle' : 'first_byte')
-    else abort(draining ? 'drain' : 'request')
+    else {
+      hungUp = draining
+      abort(draining ? 'drain' : 'request')
+    }
   })
   watched.limitIdle(account.firstByteTimeoutMs ?? settings.firstByteTimeoutMs)
   const totalMs = account.requestTimeoutMs ?? settings.requestTimeoutMs
   watched.limitTotal(totalMs === 0 ? 0 : Math.max(1, totalMs - (performance.now() - exchange.startedAt)))
-  probeConnection()
+  if (!call.limitsConnect) probeConnection()
 
   /** fetch does not tell when it has connected: a call without an answer for half the connect time has its address tried from outside. */
   function probeConnection(): void {
@@ -70,11 +76,19 @@ export function startTimedCall(
 
   function clientLeft(): void {
     const mode = exchange.policy.key.onClientDisconnect ?? settings.onClientDisconnect
-    if (mode === 'abort') call.abort('client left')
-    else {
+    if (mode === 'abort') {
+      hungUp = true
+      call.abort('client left')
+    } else {
       draining = true
       watched.limitTotal(settings.drainTimeoutMs)
     }
+  }
+
+  function causeOf(error: unknown): FailureCause {
+    if (hungUp) return 'client_left'
+    if (error instanceof ConnectTimeout || timedOut === 'connect') return 'connect_timeout'
+    return timedOut === null ? 'connect_error' : 'first_byte_timeout'
   }
 
   exchange.onClientGone = clientLeft
@@ -85,7 +99,7 @@ export function startTimedCall(
         watched.every(0, () => undefined)
         return answer
       },
-      (): Failure => ({ cause: causeOf(timedOut), status: null, error: null, told: null }),
+      (error): Failure => ({ cause: causeOf(error), status: null, error: null, told: null }),
     ),
     watched,
     abort: call.abort,
@@ -95,10 +109,8 @@ export function startTimedCall(
     get timedOut() {
       return timedOut
     },
+    get hungUp() {
+      return hungUp
+    },
   }
-}
-
-function causeOf(timedOut: Limit | null): FailureCause {
-  if (timedOut === 'connect') return 'connect_timeout'
-  return timedOut === null ? 'connect_error' : 'first_byte_timeout'
 }

@@ -7,9 +7,13 @@ import { fundsCounter, type KeyCounter, keyCounter, ownerOf, subscriptionCounter
 import { userAvailable } from '../core/quota.ts'
 import type { Receipt } from '../core/receipt.ts'
 import { WINDOW_LENGTH_MS, type WindowName } from '../core/subscription.ts'
+import { totalTokens } from '../core/usage.ts'
 import type { Counters, FlushedRequest } from './counters.ts'
 
-export type FlushedReceipt = Pick<Receipt, 'id' | 'keyId' | 'userId' | 'subscriptionId' | 'billingType'>
+export type FlushedReceipt = Pick<
+  Receipt,
+  'id' | 'keyId' | 'userId' | 'subscriptionId' | 'billingType' | 'usage' | 'costs'
+>
 
 export interface CounterNews {
   /** Call it after the transaction that holds them has been committed; also for receipts of an earlier life, read from the journal. */
@@ -32,8 +36,9 @@ const DURABLE: readonly KeyCounter[] = ['total', 'tokens', 'week', 'day']
 const WINDOWS = Object.keys(WINDOW_LENGTH_MS) as WindowName[]
 
 export function createCounterNews({ counters, findKey, findUser }: CounterNewsDeps): CounterNews {
-  /** Empty: neither key nor payer is counted, so there is nothing to tell. */
+  /** Empty: neither key nor payer is counted, or nothing was used (a refusal), so there is nothing to tell. */
   function durableCounters(receipt: FlushedReceipt, key: ApiKey | null): string[] {
+    if (usedNothing(receipt)) return []
     const { keyId, userId, subscriptionId, billingType } = receipt
     const ofKey = key && hasDurableLimits(key) ? DURABLE.map((name) => keyCounter(key.id, name)) : []
     if (billingType === 'key' && keyId) return [...ofKey, fundsCounter({ kind: 'key', id: keyId })]
@@ -71,6 +76,9 @@ export function createCounterNews({ counters, findKey, findUser }: CounterNewsDe
 }
 
 const countersOf = (subscriptionId: string) => WINDOWS.map((name) => subscriptionCounter(subscriptionId, name))
+
+const usedNothing = ({ usage, costs }: FlushedReceipt) =>
+  totalTokens(usage) === 0 && costs.totalNano === 0n && costs.chargedNano === 0n
 
 function hasDurableLimits(key: ApiKey): boolean {
   const { totalCostLimitNano, weeklyCostLimitNano, dailyCostLimitNano, tokenLimit } = key

@@ -17,7 +17,17 @@ import type {
   SettlementStep,
 } from './counters.ts'
 import { firstRefusal, takeAll, unknownCounters } from './memory-admission.ts'
-import { addLate, doubt, durableUse, type MemoryOwner, newMemoryOwner, reap, release } from './memory-owner.ts'
+import {
+  addLate,
+  doubt,
+  durableUse,
+  isDone,
+  type MemoryOwner,
+  newMemoryOwner,
+  putDone,
+  reap,
+  release,
+} from './memory-owner.ts'
 
 export interface MemoryCountersOptions {
   nowMs(): number
@@ -37,8 +47,6 @@ const IDLE_MS = 86_400_000
 export function createMemoryCounters(options: MemoryCountersOptions): MemoryCounters {
   const { nowMs, leaseMs = Number.POSITIVE_INFINITY, rememberMs = 60_000 } = options
   const owners = new Map<string, MemoryOwner>()
-  /** Settled requests of which no record is left → until when they are remembered, oldest first. */
-  const done = new Map<string, number>()
   let steps = 0
 
   function ownerAt(id: string, now: number): MemoryOwner {
@@ -52,17 +60,8 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
     return owner
   }
 
-  function isDone(requestId: string, now: number): boolean {
-    return (done.get(requestId) ?? 0) > now
-  }
-
-  function remember(requestId: string, now: number): void {
-    done.set(requestId, now + rememberMs)
-    for (const [oldest, untilMs] of done) {
-      if (untilMs > now) break
-      done.delete(oldest)
-    }
-  }
+  const finish = (owner: MemoryOwner, requestId: string, now: number) =>
+    putDone(owner, requestId, { nowMs: now, rememberMs })
 
   function open(owner: MemoryOwner, record: { requestId: string; takes: readonly Take[] }, now: number): void {
     const dueMs = now + leaseMs
@@ -76,7 +75,7 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
     const owner = ownerAt(step.owner, now)
     const before = owner.records.get(step.requestId)
     if (before?.phase === 'open') return { kind: 'admitted', takes: before.takes }
-    if (before || isDone(step.requestId, now)) return { kind: 'admitted', takes: [] }
+    if (before || isDone(owner, step.requestId, now)) return { kind: 'admitted', takes: [] }
     const counters = unknownCounters(owner, step)
     if (counters.length > 0) {
       return { kind: 'unknown', counters, requestIds: settledIds(owner), epoch: String(owner.epoch) }
@@ -93,15 +92,12 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
     const now = nowMs()
     const owner = ownerAt(ownerId, now)
     const record = owner.records.get(requestId)
-    if (record?.phase === 'settled' || isDone(requestId, now)) return false
+    if (record?.phase === 'settled' || isDone(owner, requestId, now)) return false
     if (record) release(owner, record.takes, { actual, nowMs: now, isLate })
     else addLate(owner, takes, actual)
     const used = durableUse(record?.takes ?? takes, actual)
     if (used.length > 0) owner.records.set(requestId, { phase: 'settled', takes: used })
-    else {
-      owner.records.delete(requestId)
-      remember(requestId, now)
-    }
+    else finish(owner, requestId, now)
     return true
   }
 
@@ -109,7 +105,7 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
     const now = nowMs()
     const owner = ownerAt(ownerId, now)
     const record = owner.records.get(requestId)
-    if (record?.phase === 'settled' || isDone(requestId, now)) return
+    if (record?.phase === 'settled' || isDone(owner, requestId, now)) return
     if (!record) for (const take of takes) putBack(owner, take)
     open(owner, { requestId, takes: record?.takes ?? takes }, now)
   }
@@ -120,11 +116,11 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
     return requestIds.filter((requestId) => {
       const record = owner.records.get(requestId)
       if (record?.phase === 'open') record.dueMs = now + leaseMs
-      return !record && !isDone(requestId, now)
+      return !record && !isDone(owner, requestId, now)
     })
   }
 
-  function seed({ owner: ownerId, epoch, seeds, recordedIds }: SeedStep): boolean {
+  function seed({ owner: ownerId, epoch, seeds, recordedIds, isGuess }: SeedStep): boolean {
     const now = nowMs()
     const owner = ownerAt(ownerId, now)
     if (String(owner.epoch) !== epoch) return false
@@ -132,9 +128,10 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
     for (const requestId of recordedIds) forgetSettled(owner, requestId, { now, seeding })
     for (const item of seeds) {
       const bucket = owner.buckets.get(item.counter)
-      if (bucket?.standing === 'known') continue
+      if (bucket?.standing === 'known' || (isGuess && bucket?.standing === 'stale')) continue
       const unrecorded = settledTakes(owner, item.counter)
-      owner.buckets.set(item.counter, mergeSeed({ seed: item, bucket, unrecorded, nowMs: now }))
+      const merged = mergeSeed({ seed: item, bucket, unrecorded, nowMs: now })
+      owner.buckets.set(item.counter, isGuess ? { ...merged, standing: 'stale' } : merged)
     }
     return true
   }
@@ -143,8 +140,7 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
   function forgetSettled(owner: MemoryOwner, requestId: string, at: { now: number; seeding?: Set<string> }): void {
     const record = owner.records.get(requestId)
     if (record?.phase !== 'settled') return
-    owner.records.delete(requestId)
-    remember(requestId, at.now)
+    finish(owner, requestId, at.now)
     for (const { counter } of record.takes) {
       if (at.seeding?.has(counter)) continue
       if (owner.buckets.get(counter)?.standing !== 'known') doubt(owner, counter)
@@ -157,13 +153,12 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
     for (const { requestId, counters } of requests) {
       const record = owner.records.get(requestId)
       if (record?.phase === 'settled') forgetSettled(owner, requestId, { now })
-      else if (!isDone(requestId, now)) {
+      else if (!isDone(owner, requestId, now)) {
         // Its settlement never came here: what it held is given back, what it used is in the database.
         if (record) release(owner, record.takes, { actual: ABANDONED, nowMs: now, isLate: false })
-        owner.records.delete(requestId)
         const durable = record?.takes.filter((take) => take.durable).map((take) => take.counter)
         for (const counter of durable ?? counters) doubt(owner, counter)
-        remember(requestId, now)
+        finish(owner, requestId, now)
       }
     }
   }

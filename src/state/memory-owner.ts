@@ -14,6 +14,8 @@ export interface MemoryOwner {
   buckets: Map<string, Bucket>
   rates: Map<string, RateState>
   records: Map<string, RequestRecord>
+  /** Settled requests of which no record is left → until when they are remembered, oldest first. */
+  done: Map<string, number>
   /** Not later than the first open record's due time. */
   nextDueMs: number
   /** Counts doubts, from a number that no earlier life of this owner can have had. */
@@ -24,8 +26,21 @@ export interface MemoryOwner {
 }
 
 export function newMemoryOwner(nowMs: number): MemoryOwner {
-  const maps = { buckets: new Map(), rates: new Map(), records: new Map() }
+  const maps = { buckets: new Map(), rates: new Map(), records: new Map(), done: new Map() }
   return { ...maps, nextDueMs: Number.POSITIVE_INFINITY, epoch: nowMs * 1000, touchedMs: 0, keepUntilMs: 0 }
+}
+
+export function isDone(owner: MemoryOwner, requestId: string, nowMs: number): boolean {
+  return (owner.done.get(requestId) ?? 0) > nowMs
+}
+
+export function putDone(owner: MemoryOwner, requestId: string, at: { nowMs: number; rememberMs: number }): void {
+  owner.records.delete(requestId)
+  owner.done.set(requestId, at.nowMs + at.rememberMs)
+  for (const [oldest, untilMs] of owner.done) {
+    if (untilMs > at.nowMs) break
+    owner.done.delete(oldest)
+  }
 }
 
 /** Something about a durable counter changed that a reading under way may have missed; it is not to be trusted until read again. */

@@ -76,7 +76,7 @@ async function failingScene(dialect: Dialect, status: number, headers: HeaderFie
 describe('an upstream’s error when no other account is left', () => {
   for (const dialect of WHOLE) {
     test(`${dialect.name}: each status is told as the table says, in the protocol’s shape, and nothing leaks (REL-12)`, async () => {
-      for (const [status, told] of Object.entries(MAPPINGS)) {
+      const runs = Object.entries(MAPPINGS).map(async ([status, told]) => {
         const { send } = await failingScene(dialect, Number(status), { location: 'https://internal.example' })
         const response = await send(dialect.path, dialect.request)
         const text = await response.text()
@@ -86,8 +86,10 @@ describe('an upstream’s error when no other account is left', () => {
         expect(text + JSON.stringify([...response.headers])).not.toMatch(/internal|account-0|127\.0\.0\.1/)
         const { status: ending, http_status: http, error_code: code, attempts, cost_usd: cost } = await record(response)
         expect([ending, http, code, cost]).toEqual(['failed', told.status, told.code, 0])
-        expect(attempts.map((attempt) => attempt.status)).toEqual([Number(status)])
-      }
+        // An only account is tried again for what may pass.
+        expect([...new Set(attempts.map((attempt) => attempt.status))]).toEqual([Number(status)])
+      })
+      await Promise.all(runs)
     })
 
     test(`${dialect.name}: the client’s own faults pass with status and body (REL-12)`, async () => {

@@ -40,6 +40,7 @@ export interface Scene {
   accounts: string[]
   /** The client's API key. */
   key: string
+  keyId: string
   /** A POST with the key as Bearer; a body that is an object is sent as JSON. */
   send(
     path: string,
@@ -122,13 +123,18 @@ export function useGateway(settings: Record<string, string> = {}): GatewayUse {
         })
         accounts.push(id)
       }
-      const made = await admin<{ api_key: string }>('POST', '/admin/keys', { name, group_id: group.id, ...keyFields })
+      const made = await admin<{ id: string; api_key: string }>('POST', '/admin/keys', {
+        name,
+        group_id: group.id,
+        ...keyFields,
+      })
       const key = made.api_key
       const authorization = `Bearer ${key}`
       return {
         upstream,
         accounts,
         key,
+        keyId: made.id,
         send: (path, body, { headers = {}, signal } = {}) =>
           fetch(url + path, {
             method: 'POST',
