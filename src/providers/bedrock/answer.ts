@@ -40,7 +40,7 @@ export function createMessagesStream(model: string): Unwrapping {
     },
     end() {
       until(reader.end)
-      return damage ? NOTHING : encoder.encode(closingEvents(state).map(written).join(''))
+      return damage ? NOTHING : encoder.encode(written(closingEvents(state)))
     },
     get damage() {
       return damage
@@ -75,10 +75,7 @@ function toEvents({ headers, payload }: EventStreamMessage, state: Progress): st
   if (kind === 'exception') return errorEvent(headers[':exception-type'] ?? '', asText(said?.message))
   const name = headers[':event-type'] ?? ''
   // Converse: the name of the event is in a header, its payload is the event.
-  if (name !== 'chunk')
-    return toMessagesEvents({ [name]: said }, state)
-      .map(written)
-      .join('')
+  if (name !== 'chunk') return written(toMessagesEvents({ [name]: said }, state))
   const base64 = asText(said?.bytes)
   if (base64 === null) throw new EventStreamError('a chunk holds no bytes')
   return toEvent(Buffer.from(base64, 'base64').toString(), state)
@@ -93,17 +90,16 @@ function toEvent(text: string, state: Progress): string {
   const event = added || type === null || type === 'content_block_start' ? asObject(parseJson(text)) : null
   type ??= asText(event?.type)
   if (type === null && event === null) throw new EventStreamError('a chunk holds no JSON object')
-  if (type === null)
-    return toMessagesEvents(event ?? {}, state)
-      .map(written)
-      .join('')
+  if (type === null) return written(toMessagesEvents(event ?? {}, state))
   follow(state, type, event)
   const data = (added ? withoutAdditions(event) : null) ?? text
   // Line ends in JSON are white space, and would cut an event in two.
   return `event: ${type}\ndata: ${data.replace(/[\r\n]+/g, ' ')}\n\n`
 }
 
-const written = (event: MessagesEvent) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
+function written(events: readonly MessagesEvent[]): string {
+  return events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('')
+}
 
 /** Anthropic's own events: how far they have come, in case a guardrail breaks them off. */
 function follow(state: Progress, type: string, event: JsonObject | null): void {
