@@ -113,11 +113,14 @@ describe('every admin call', () => {
   })
 
   test('accepts the very body that Swagger shows as its example (OPS-12)', async () => {
-    for (const create of api.calls.filter(({ status }) => status === 201)) {
+    // What these answer depends on a platform outside; test/http/admin-oauth and test/e2e/oauth try them against one.
+    const asksOutside = ({ path }: { path: string }) => /^\/admin\/oauth\/|\/(refresh|test)$/.test(path)
+    const calls = api.calls.filter((call) => !asksOutside(call))
+    for (const create of calls.filter(({ status }) => status === 201)) {
       const made = await ask(create, '')
       expect([named(create), made.status, made.json.error]).toEqual([named(create), 201, undefined])
       const path = `${create.path.replace('/import', '')}/:id`
-      for (const call of api.calls.filter((other) => other.path.startsWith(path) && other.method !== 'DELETE')) {
+      for (const call of calls.filter((other) => other.path.startsWith(path) && other.method !== 'DELETE')) {
         const answer = await ask(call, made.json.id)
         expect([named(call), answer.status, answer.json.error]).toEqual([named(call), 200, undefined])
       }
