@@ -1,8 +1,8 @@
 /**
  * Builds dist/turnpike: one file that holds the runtime, the program, its assets and a Postgres server.
  *
- * No full `--minify`: shorter names break Elysia, which reads its handlers' source. `--bytecode` starts in 73 ms instead
- * of 265 (best of 15 on a busy machine).
+ * No full `--minify`: shorter names break Elysia, which reads its handlers' source. `--bytecode` starts in 73 ms
+ * instead of 265 (best of 15 on a busy machine).
  * The packed Postgres is kept in .cache until the package or the packing changes, as packing takes most of a minute.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs'

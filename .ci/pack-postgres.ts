@@ -1,9 +1,11 @@
 /**
- * Packs the embedded Postgres for the binary: `programs.tar.zst` (the server and what it needs to run, nothing to build or
- * administer with) and `cluster.tar.zst` (a fresh data directory). src/db/embedded-archive.ts unpacks them.
+ * Packs the embedded Postgres for the binary: `programs.tar.zst` (the server and what it needs to run, nothing to build
+ * or administer with) and `cluster.tar.zst` (a fresh data directory). src/db/embedded-archive.ts unpacks them.
  *
- * Kept of 60 MB: the server, the libraries that ldd finds beside it, PL/pgSQL, time zones (for AT TIME ZONE), the licence.
- * Left out: initdb, pg_ctl, contrib, other languages and encodings, text-search dictionaries, headers and static libraries.
+ * Kept of 60 MB: the server, the libraries that ldd finds beside it, PL/pgSQL, time zones (for AT TIME ZONE), the
+ * licence.
+ * Left out: initdb, pg_ctl, contrib, other languages and encodings, text-search dictionaries, headers and static
+ * libraries.
  */
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -59,10 +59,14 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
       onChange: hear,
       rootToken: data.adminToken.value,
       configured: runtimeSettingsOf(config),
+      access: { ...relay.credentials, probe: relay.probe },
     })
+    const accounts = () => Iterator.from(relay.directory.pool.entries()).map(({ account }) => account)
+    const refreshTokens = () => relay.credentials.credentials.refreshDue(accounts())
+    const jobDeps = { sql, db, log, nowMs: systemClock.nowMs, refreshTokens }
     await stack.use(
       'jobs',
-      () => startJobs({ sql, db, log, nowMs: systemClock.nowMs }),
+      () => startJobs(jobDeps),
       (jobs) => jobs.stop(),
     )
     const http = await openHttp({ config, admin, relay, log, stack })

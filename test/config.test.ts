@@ -117,9 +117,17 @@ describe('config', () => {
       `PORT HOST DATABASE_URL REDIS_URL DATA_DIR ADMIN_TOKEN ENCRYPTION_KEY RUN_MODE API_KEY_PREFIX TIMEZONE LOG_LEVEL
       CONNECT_TIMEOUT FIRST_BYTE_TIMEOUT STREAM_IDLE_TIMEOUT REQUEST_TIMEOUT SSE_KEEPALIVE MAX_BODY_BYTES COMMIT_WAIT_MS MAX_ATTEMPTS
       STICKY_WAIT_MS QUEUE_SIZE QUEUE_TIMEOUT_MS ON_CLIENT_DISCONNECT DRAIN_TIMEOUT MAX_RETRY_AFTER UNPRICED_MODELS REDIS_DOWN
-      SHUTDOWN_GRACE`.split(/\s+/)
+      SHUTDOWN_GRACE PREVIOUS_ENCRYPTION_KEYS OAUTH_OPENAI_CLIENT_ID OAUTH_ANTHROPIC_TOKEN_URL OAUTH_GEMINI_CLIENT_SECRET
+      OAUTH_OPENAI_AUTHORIZE_URL OAUTH_GEMINI_REDIRECT_URI OAUTH_ANTHROPIC_SCOPES`.split(/\s+/)
     expect(named.filter((name) => !variables.includes(name))).toEqual([])
     expect(new Set(variables).size).toBe(variables.length)
+  })
+
+  test('an OAuth address that is no URL is refused, and a client secret is never shown (OPS-8)', async () => {
+    expect(await problems({ OAUTH_OPENAI_TOKEN_URL: 'auth.example.com' })).toEqual([
+      'OAUTH_OPENAI_TOKEN_URL must be an http(s) URL, not "auth.example.com"',
+    ])
+    expect(ConfigSchema.properties.oauthGeminiClientSecret).toMatchObject({ secret: true })
   })
 
   test('every default is itself allowed', async () => {

@@ -11,18 +11,43 @@ const TYPES_OF: Record<Platform, readonly AccountType[]> = {
   bedrock: ['aws'],
 }
 
+const VISIBLE_ASCII = /^[\x21-\x7e]+$/
+/** us-east-1, us-gov-west-1, ap-southeast-2 */
+const AWS_REGION = /^[a-z]{2}(?:-[a-z]+)+-\d$/
+
 export function checkPlatformAndType(platform: Platform, type: AccountType): Fault | null {
   if (!PLATFORMS.includes(platform) || !ACCOUNT_TYPES.includes(type)) return invalid('type', 'unknown platform or type')
   const types = TYPES_OF[platform]
   return types.includes(type) ? null : invalid('type', `an account of ${platform} is of type ${types.join(' or ')}`)
 }
 
-export function checkCredentials({ baseUrl, userAgent }: AccountCredentials, policy: OutboundPolicy): Fault | null {
+export function checkCredentials(credentials: AccountCredentials, policy: OutboundPolicy): Fault | null {
+  const { baseUrl, userAgent } = credentials
   // Header values are visible ASCII: anything else would make every request of the account fail.
   if (userAgent !== undefined && !/^[\x20-\x7e]+$/.test(userAgent)) {
     return invalid('credentials.user_agent', 'user_agent must be printable ASCII')
   }
+  const fault = checkAwsCredentials(credentials)
+  if (fault) return fault
   return baseUrl === undefined ? null : checkUrl('credentials.base_url', baseUrl, policy)
+}
+
+/** The region becomes part of a host name, key id and token become headers: nothing else may get in there. */
+function checkAwsCredentials(credentials: AccountCredentials): Fault | null {
+  const { awsAccessKeyId: keyId, awsSecretAccessKey: secret, awsSessionToken: token, awsRegion: region } = credentials
+  if (region !== undefined && !AWS_REGION.test(region)) {
+    return invalid('credentials.aws_region', 'aws_region is no AWS region such as us-east-1')
+  }
+  if (keyId !== undefined && !/^\w{16,128}$/.test(keyId)) {
+    return invalid('credentials.aws_access_key_id', 'aws_access_key_id must be 16 to 128 letters and digits')
+  }
+  if (secret !== undefined && !VISIBLE_ASCII.test(secret)) {
+    return invalid('credentials.aws_secret_access_key', 'aws_secret_access_key must be visible ASCII without spaces')
+  }
+  if (token !== undefined && !VISIBLE_ASCII.test(token)) {
+    return invalid('credentials.aws_session_token', 'aws_session_token must be visible ASCII without spaces')
+  }
+  return null
 }
 
 /** The path goes on behind a base URL, so it can't have a query or fragment. */

@@ -1,7 +1,9 @@
 /** Everything that an operator does, without HTTP: the admin API and the command line call the same functions. */
+
 import { type AuditFilter, listAuditEntries } from '../db/audit-log.ts'
 import type { PageQuery } from '../db/page.ts'
 import { findUsageRecordById, listUsageRecords, type UsageFilter } from '../db/usage.ts'
+import { type AccountAccess, createAccountAccessAdmin } from './account-access.ts'
 import { createAccountsAdmin } from './accounts.ts'
 import { createAdminTokensAdmin } from './admin-tokens.ts'
 import type { AdminDeps } from './deps.ts'
@@ -13,12 +15,16 @@ import { createUsersAdmin } from './users.ts'
 
 export type Admin = ReturnType<typeof createAdmin>
 
-export function createAdmin(deps: AdminDeps & { rootToken: string | null; configured: Readonly<Settings> }) {
+export function createAdmin(
+  deps: AdminDeps & { rootToken: string | null; configured: Readonly<Settings>; access: AccountAccess },
+) {
   const { db } = deps
+  const accounts = createAccountsAdmin(deps)
   return {
     users: createUsersAdmin(deps),
     groups: createGroupsAdmin(deps),
-    accounts: createAccountsAdmin(deps),
+    accounts,
+    access: createAccountAccessAdmin({ ...deps, accounts }),
     keys: createKeysAdmin(deps),
     proxies: createProxiesAdmin(deps),
     settings: createSettingsAdmin(deps),

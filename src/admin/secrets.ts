@@ -31,6 +31,9 @@ export interface EncryptionKey {
 
 const SHORT = 16
 
+/** Where the encryption key is kept unless the environment gives it. */
+export const keyFileIn = (dataDir: string) => join(dataDir, 'encryption-key')
+
 /** For `serve` only: whoever makes the token must show it. */
 export function openAdminToken({ dataDir, adminToken }: SecretSettings): AdminToken {
   const path = join(dataDir, 'admin-token')
@@ -40,7 +43,7 @@ export function openAdminToken({ dataDir, adminToken }: SecretSettings): AdminTo
 }
 
 export function openEncryptionKey({ dataDir, encryptionKey, databaseUrl }: SecretSettings): EncryptionKey {
-  const path = join(dataDir, 'encryption-key')
+  const path = keyFileIn(dataDir)
   const { value } = given(encryptionKey) ?? keepSecret(path, randomHex)
   const warnings: string[] = []
   if (value.length < SHORT) warnings.push(`ENCRYPTION_KEY is shorter than ${SHORT} characters: it can be guessed`)

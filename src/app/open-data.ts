@@ -2,6 +2,7 @@
  * Opens what turnpike stands on: the secrets, the database (embedded or given), its migrations, the default groups, this month's partitions.
  * If it fails: throws one clear line; what was opened is closed by the stack.
  */
+import { openPepper } from '../admin/pepper.ts'
 import { type AdminToken, openAdminToken, openEncryptionKey } from '../admin/secrets.ts'
 import type { Config } from '../config.ts'
 import { insertDefaultGroups } from '../db/bootstrap.ts'
@@ -10,7 +11,7 @@ import { startEmbedded } from '../db/embedded.ts'
 import { migrate } from '../db/migrate.ts'
 import { ensurePartitions } from '../db/partitions.ts'
 import type { Log } from '../lib/log.ts'
-import { createSecretbox, deriveSecret, type Secretbox } from '../lib/secretbox.ts'
+import { createSecretbox, type Secretbox } from '../lib/secretbox.ts'
 import type { Stack } from '../lib/stack.ts'
 
 export interface Data {
@@ -36,12 +37,8 @@ export async function openData(config: Config, log: Log, stack: Stack): Promise<
   )
   await insertDefaultGroups(database.db)
   await ensurePartitions(database.sql, Date.now())
-  return {
-    database,
-    adminToken,
-    box: createSecretbox(encryptionKey.value),
-    pepper: deriveSecret(encryptionKey.value, 'api key pepper v1'),
-  }
+  const box = createSecretbox(encryptionKey.value, config.previousEncryptionKeys)
+  return { database, adminToken, box, pepper: await openPepper(database.db, box, encryptionKey.value) }
 }
 
 async function openTarget(config: Config, log: Log, stack: Stack): Promise<Target> {

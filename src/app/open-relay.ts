@@ -6,8 +6,9 @@
 import type { Config } from '../config.ts'
 import { builtInPrices } from '../core/built-in-prices.ts'
 import { deny } from '../core/denial.ts'
+import type { Platform } from '../core/platform.ts'
+import type { SendProbe } from '../core/probe.ts'
 import type { Receipt } from '../core/receipt.ts'
-import { createCredentials } from '../credentials/credentials.ts'
 import { startApiKeyExpiry } from '../db/api-keys.ts'
 import { insertReceipts } from '../db/receipts.ts'
 import { createBatch } from '../lib/batch.ts'
@@ -17,10 +18,14 @@ import type { Log } from '../lib/log.ts'
 import type { Stack } from '../lib/stack.ts'
 import { createWaitQueue, scheduleTimeout } from '../lib/wait-queue.ts'
 import { createWatchdog } from '../lib/watchdog.ts'
+import { PROTOCOLS } from '../protocols/table.ts'
 import { providerFor } from '../providers/table.ts'
 import { createFetchUpstream } from '../relay/fetch-upstream.ts'
 import { createModels, type Models } from '../relay/models.ts'
+import { createProbe } from '../relay/probe.ts'
 import { createRelay, type Relay, type RelayDeps } from '../relay/relay.ts'
+import { createSocketUpstream } from '../relay/socket-upstream.ts'
+import type { Upstream } from '../relay/upstream.ts'
 import type { CounterNews } from '../state/counter-news.ts'
 import { createDirectory, type Directory, platformPool } from '../state/directory.ts'
 import { createHealth, type Health } from '../state/health.ts'
@@ -29,13 +34,17 @@ import { createSticky } from '../state/sticky.ts'
 import { createDirectoryLoader } from './directory-loader.ts'
 import { openHealthKeeper } from './keep-health.ts'
 import { loadPrices } from './load-prices.ts'
+import { type OpenedCredentials, openCredentials } from './open-credentials.ts'
 import type { Data } from './open-data.ts'
 import { openLimits } from './open-limits.ts'
+import { outputPrice } from './output-price.ts'
 import { toRelaySettings } from './relay-settings.ts'
 
 export interface OpenedRelay {
   relay: Relay
   models: Models
+  credentials: OpenedCredentials
+  probe: SendProbe
   directory: Directory
   health: Health
   /** What changed behind the counters' back (top-ups, edits) is told here. */
@@ -63,7 +72,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
   const directory = createDirectory({
     loader: createDirectoryLoader(data.database.sql, data.box),
     hashKey: (secret) => hashApiKey(data.pepper, secret),
-    poolsOf: (account) => (config.runMode === 'simple' ? [platformPool(account.platform)] : account.groupIds),
+    poolsOf: (account) => (config.runMode === 'simple' ? simplePools(account.platform) : account.groupIds),
     nowMs,
   })
   await directory.load()
@@ -85,9 +94,11 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     () => createWatchdog({ nowMs }),
     (opened) => opened.stop(),
   )
-  const upstream = createFetchUpstream()
-  const credentials = createCredentials()
+  const upstream = await openUpstream(config, stack)
   const queue = createWaitQueue({ most: config.queueSize, schedule: scheduleTimeout })
+  const onStored = (accountId: string) => directory.reload('account', accountId)
+  const opened = openCredentials({ config, database: data.database, box: data.box, log, onStored })
+  const { credentials } = opened
   let closed = false
   const deps: RelayDeps = {
     nowMs,
@@ -127,6 +138,12 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
       nowMs,
       pricedModels: prices.modelsOf,
     }),
+    credentials: opened,
+    probe: createProbe({
+      upstream,
+      credentials,
+      priceOf: (account, model) => outputPrice(prices.bookFor(account.id), account, model),
+    }),
     directory,
     health,
     news: limits.news,
@@ -147,6 +164,23 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     backlog: () => receipts.backlog,
     isDatabaseAway: () => receipts.failures > 0,
   }
+}
+
+/** Which transport carries the calls (`UPSTREAM_TRANSPORT`); both pass one conformance suite. */
+async function openUpstream(config: Config, stack: Stack): Promise<Upstream> {
+  if (config.upstreamTransport === 'fetch') return createFetchUpstream()
+  const connectTimeoutMs = config.connectTimeoutSeconds * 1000
+  return stack.use(
+    'upstream connections',
+    () => createSocketUpstream({ connectTimeoutMs }),
+    (opened) => opened.close(),
+  )
+}
+
+/** Without groups an account stands in the pool of every protocol that it can serve: Bedrock's beside Anthropic's own (ACC-13, ACC-16). */
+function simplePools(platform: Platform): string[] {
+  const protocols = Object.values(PROTOCOLS).filter((protocol) => protocol.platforms.includes(platform))
+  return [...new Set(protocols.map((protocol) => platformPool(protocol.platform)))]
 }
 
 /** Receipts go to the database in batches (USE-9); one that it can never take is logged whole, so that it is not lost without a word. */

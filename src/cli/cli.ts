@@ -13,6 +13,7 @@ import { keyCreate } from './key-create.ts'
 import { keyDisable } from './key-disable.ts'
 import { keyList } from './key-list.ts'
 import { migrateCommand } from './migrate.ts'
+import { rotateEncryptionKeyCommand } from './rotate-encryption-key.ts'
 import { serve } from './serve.ts'
 import { version } from './version.ts'
 
@@ -37,6 +38,7 @@ export const COMMANDS: readonly Command[] = [
   accountAdd,
   accountList,
   accountTest,
+  rotateEncryptionKeyCommand,
   version,
   help,
 ]

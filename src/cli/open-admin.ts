@@ -5,7 +5,9 @@
  * database. If it fails: one line that says what to do.
  */
 import { type Admin, createAdmin } from '../admin/admin.ts'
+import { openPepper } from '../admin/pepper.ts'
 import { openEncryptionKey } from '../admin/secrets.ts'
+import { openAccess } from '../app/open-access.ts'
 import { type Config, runtimeSettingsOf } from '../config.ts'
 import { insertDefaultGroups } from '../db/bootstrap.ts'
 import { createDatabase, type Target } from '../db/client.ts'
@@ -13,7 +15,7 @@ import { startEmbedded } from '../db/embedded.ts'
 import { migrate } from '../db/migrate.ts'
 import { systemClock } from '../lib/clock.ts'
 import { silentLog } from '../lib/log.ts'
-import { createSecretbox, deriveSecret } from '../lib/secretbox.ts'
+import { createSecretbox } from '../lib/secretbox.ts'
 import { createStack } from '../lib/stack.ts'
 
 /** Where the database is: the one named, or the embedded one, started if it doesn't run. */
@@ -39,10 +41,11 @@ export function withAdmin<T>(config: Config, use: (admin: Admin) => Promise<T>):
       )
       await insertDefaultGroups(database.db)
       const { value: encryptionKey } = openEncryptionKey(config)
+      const box = createSecretbox(encryptionKey, config.previousEncryptionKeys)
       const admin = createAdmin({
         db: database.db,
-        box: createSecretbox(encryptionKey),
-        pepper: deriveSecret(encryptionKey, 'api key pepper v1'),
+        box,
+        pepper: await openPepper(database.db, box, encryptionKey),
         apiKeyPrefix: config.apiKeyPrefix,
         outbound: { allowPrivate: config.allowPrivateUpstreams },
         clock: systemClock,
@@ -50,6 +53,7 @@ export function withAdmin<T>(config: Config, use: (admin: Admin) => Promise<T>):
         onChange: () => {},
         rootToken: null,
         configured: runtimeSettingsOf(config),
+        access: openAccess({ config, database, box }),
       })
       return await use(admin)
     } finally {

@@ -3,7 +3,7 @@
  * history out.
  *
  * 429: until the provider says, else 5 s doubling to 5 min. 529: 1 min doubling to 10. 403: 10 min, the third in a row is an error.
- * 401: an error (OAuth was refreshed and tried again before it comes here). 5xx and connect errors: circuit breaker, open after 5 in 30 s
+ * 401: an error (OAuth was refreshed and tried again before it comes here); a refresh that failed for now: until it is tried again. 5xx and connect errors: circuit breaker, open after 5 in 30 s
  * for 30 s, then one probe: its success closes it, its failure opens it again. A success clears what it disproves.
  */
 import type { Failure } from './failure.ts'
@@ -81,6 +81,8 @@ export function coolDown(
     }
     case 'unauthorized':
     case 'credential_error': {
+      // A token refresh that is tried again by itself (ACC-10): the account comes back with it.
+      if (failure.told) return { cooldown: { kind: 'until', cause: 'cooling_down', ...failure.told }, history }
       const message = `Authentication failed: ${failure.error?.message ?? 'no usable credential'}`
       return { cooldown: { kind: 'error', message }, history }
     }

@@ -40,12 +40,18 @@ const PERMISSION_OF: Readonly<Record<Platform, Permission>> = {
   bedrock: 'bedrock',
 }
 
+/** Has the key the permission for a platform's accounts (KEY-5)? */
+export function mayReach({ permissions }: Pick<ApiKey, 'permissions'>, platform: Platform): boolean {
+  return permissions.includes('all') || permissions.includes(PERMISSION_OF[platform])
+}
+
 export interface KeyCheck {
   policy: KeyPolicy
   /** Null: the key belongs to nobody (standalone) . */
   user: User | null
   /** The group that would serve this request; null when there is none (run mode simple, or none exists). */
   group: Group | null
+  /** Whose accounts would serve it: the group's platform, where the endpoint's protocol can be served from there. */
   platform: Platform
   nowMs: number
   userAgent: string
@@ -62,7 +68,7 @@ export function checkKey(input: KeyCheck): Denial | null {
     return deny('api_key_expired', 'This API key has expired. Ask your administrator for a new one.')
   }
   if (user && user.status !== 'active') return deny('user_disabled', 'The user of this API key is disabled.')
-  if (!key.permissions.includes('all') && !key.permissions.includes(PERMISSION_OF[platform])) {
+  if (!mayReach(key, platform)) {
     return deny('platform_not_allowed', `This API key has no permission for ${PERMISSION_OF[platform]} endpoints.`)
   }
   const groupDenial = checkGroup(group, user, platform)

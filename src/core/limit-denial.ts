@@ -26,8 +26,8 @@ const WORDINGS: Readonly<Record<string, Wording>> = {
     what: 'token rate limit',
   },
   'window-cost': { code: 'cost_rate_limit_exceeded', heldCode: 'cost_rate_limit_exceeded', what: 'cost rate limit' },
-  tpm: { code: 'token_rate_limit_exceeded', heldCode: 'token_rate_limit_exceeded', what: 'tokens per minute' },
-  rpm: { code: 'rate_limit_exceeded', heldCode: 'rate_limit_exceeded', what: 'requests per minute' },
+  tpm: { code: 'token_rate_limit_exceeded', heldCode: 'token_rate_limit_exceeded', what: 'limit of tokens per minute' },
+  rpm: { code: 'rate_limit_exceeded', heldCode: 'rate_limit_exceeded', what: 'limit of requests per minute' },
   slots: {
     code: 'concurrency_limit_exceeded',
     heldCode: 'concurrency_limit_exceeded',

@@ -2,10 +2,13 @@
  * Credentials of accounts and proxies ↔ their sealed columns (ACC-8). Here is the only place that knows under which context
  * each is sealed. `rotateSecrets` re-seals all of them for `turnpike rotate-encryption-key`.
  */
+import { desc, ne } from 'drizzle-orm'
 import type { AccountCredentials } from '../core/entities.ts'
 import type { Secretbox } from '../lib/secretbox.ts'
+import { accounts } from '../schema/accounts.ts'
 import type { ProxyCredentials } from '../schema/proxies.ts'
-import type { Sql } from './client.ts'
+import type { Db, Sql } from './client.ts'
+import { sealedValueContext } from './sealed-values.ts'
 
 const contextOf = (kind: 'account' | 'proxy', id: string) => `${kind}:${id}`
 
@@ -25,6 +28,33 @@ export function openProxyCredentials(box: Pick<Secretbox, 'open'>, proxyId: stri
   return JSON.parse(box.open(sealed, contextOf('proxy', proxyId))) as ProxyCredentials
 }
 
+/** Is this the key that credentials are sealed under, as far as the newest few tell? True when there are none. */
+export async function opensStoredCredentials(db: Db, box: Secretbox): Promise<boolean> {
+  const rows = await db
+    .select({ id: accounts.id, sealed: accounts.sealedCredentials })
+    .from(accounts)
+    .where(ne(accounts.sealedCredentials, ''))
+    .orderBy(desc(accounts.id))
+    .limit(10)
+  return rows.length === 0 || rows.some(({ id, sealed }) => opens(box, id, sealed))
+}
+
+function opens(box: Secretbox, id: string, sealed: string): boolean {
+  try {
+    openCredentials(box, id, sealed)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Where sealed text stands: table, its key, its column, and the context that it is sealed for. */
+const SEALED = [
+  { table: 'accounts', key: 'id', column: 'sealed_credentials', contextOf: (id: string) => contextOf('account', id) },
+  { table: 'proxies', key: 'id', column: 'sealed_credentials', contextOf: (id: string) => contextOf('proxy', id) },
+  { table: 'sealed_values', key: 'name', column: 'sealed', contextOf: sealedValueContext },
+] as const
+
 /**
  * Seals every secret again under the box's current key, in one transaction: afterwards none needs the previous key. Returns
  * how many were changed. Rows are locked against a token refresh at the same time.
@@ -32,14 +62,15 @@ export function openProxyCredentials(box: Pick<Secretbox, 'open'>, proxyId: stri
 export async function rotateSecrets(sql: Sql, box: Secretbox): Promise<number> {
   return sql.begin(async (transaction) => {
     let changed = 0
-    for (const kind of ['account', 'proxy'] as const) {
-      const table = transaction(kind === 'account' ? 'accounts' : 'proxies')
-      const rows = await transaction<{ id: string; sealed: string }[]>`
-        select id, sealed_credentials as sealed from ${table} where sealed_credentials <> '' order by id for update`
-      for (const { id, sealed } of rows) {
-        const rotated = box.rotate(sealed, contextOf(kind, id))
-        if (rotated === sealed) continue
-        await transaction`update ${table} set sealed_credentials = ${rotated} where id = ${id}`
+    for (const { table, key, column, contextOf } of SEALED) {
+      const names = { table: transaction(table), key: transaction(key), column: transaction(column) }
+      const rows = await transaction<{ key: string; sealed: string }[]>`
+        select ${names.key} as key, ${names.column} as sealed from ${names.table}
+        where ${names.column} <> '' order by ${names.key} for update`
+      for (const row of rows) {
+        const rotated = box.rotate(row.sealed, contextOf(row.key))
+        if (rotated === row.sealed) continue
+        await transaction`update ${names.table} set ${names.column} = ${rotated} where ${names.key} = ${row.key}`
         changed++
       }
     }

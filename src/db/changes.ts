@@ -35,6 +35,14 @@ export async function notifyChange(db: Db, kind: ChangeKind, id: string): Promis
   await db.execute(query`select pg_notify(${CHANNEL}, ${`${kind}:${id}`})`)
 }
 
+/** Gateways that run on this database now: each holds a connection that listens. Commands don't. */
+export async function countListeners(sql: Sql): Promise<number> {
+  const [row] = await sql<{ found: number }[]>`
+    select count(*)::int as found from pg_stat_activity
+    where datname = current_database() and query ilike ${`listen%${CHANNEL}%`}`
+  return row?.found ?? 0
+}
+
 export interface ChangeListener {
   onChange(change: Change): void
   /** The connection was away: changes may have been missed. Not called for the first connection. */

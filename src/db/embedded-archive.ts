@@ -1,6 +1,6 @@
 /**
- * The embedded Postgres as the compiled binary carries it: two zstd archives made by the build, one of the programs, one of a
- * ready cluster.
+ * The embedded Postgres as the compiled binary carries it: two zstd archives made by the build, one of the programs,
+ * one of a ready cluster.
  *
  * Why a ready cluster: initdb takes 0.6 s, most of it CPU, unpacking a ready one 0.2 s. All installs share its system
  * identifier, which only matters to replication, and this server never replicates.
@@ -21,7 +21,8 @@ const COMPILED = import.meta.path.startsWith('/$bunfs/')
 /** What this process has: the archives inside its binary, or the npm package beside its source. */
 export async function serverFiles(): Promise<ServerFiles> {
   if (!COMPILED) return filesFromPackage()
-  // Imported here, not at the top: from source these files need not exist, and a start with DATABASE_URL never reads them.
+  // Imported here, not at the top: from source these files need not exist, and a start with DATABASE_URL never reads
+  // them.
   const programs = await import('../../.cache/embedded/programs.tar.zst', { with: { type: 'file' } })
   const cluster = await import('../../.cache/embedded/cluster.tar.zst', { with: { type: 'file' } })
   return filesFromArchives(programs.default, cluster.default)

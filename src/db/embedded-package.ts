@@ -5,7 +5,7 @@
  * If it fails: one line that ends in "set DATABASE_URL".
  */
 import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DATABASE_NAME, type NewCluster, OWN_DIRECTORY, type ServerFiles } from './embedded-files.ts'
 import { giveTo } from './embedded-identity.ts'
@@ -66,5 +66,9 @@ function links(native: string): { path: string; target: string }[] {
     source: string
     target: string
   }[]
-  return listed.map((link) => ({ path: join(dirname(native), link.target), target: basename(link.source) }))
+  // {"source": "native/lib/libpq.so.5.18", "target": "native/lib/libpq.so.5"}
+  return listed.map(({ source, target }) => ({
+    path: join(native, relative('native', target)),
+    target: basename(source),
+  }))
 }

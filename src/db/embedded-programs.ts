@@ -3,7 +3,8 @@
  *
  * First choice is beside the data. Root's gateway runs the server as another user, who can't enter a directory below a
  * closed home (/root, say), and some disks are mounted noexec: then a cache directory of the machine is used.
- * Invariant: a directory `programs-<key>` is complete, on disk, and has run once; it gets its name by a rename after all that.
+ * Invariant: a directory `programs-<key>` is complete, on disk, and has run once; it gets its name by a rename after
+ * all that.
  * If it fails: one line that says what was tried, why it failed, and to set DATABASE_URL.
  */
 import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
@@ -56,7 +57,10 @@ export function removeOtherPrograms(home: string, inUse: string): void {
   }
 }
 
-/** Fills a directory under a temporary name and gives it its own once it is whole and on disk; a crash leaves no broken half. */
+/**
+ * Fills a directory under a temporary name and gives it its own once it is whole and on disk; a crash leaves no broken
+ * half.
+ */
 export async function makeWhole(target: string, fill: (partial: string) => Promise<void>): Promise<void> {
   const shelf = join(target, '..')
   removeAbandoned(shelf)
@@ -116,7 +120,10 @@ function cacheDirectories(ownUid: number): string[] {
   return ownUid === 0 ? ['/var/cache/turnpike', temporary] : [temporary]
 }
 
-/** What is run from here is run with our rights: in a shared place like /tmp it must be our own directory, closed to other writers. */
+/**
+ * What is run from here is run with our rights: in a shared place like /tmp it must be our own directory, closed to
+ * other writers.
+ */
 function makeCacheDirectory(path: string, ownUid: number): void {
   if (!existsSync(path)) {
     mkdirSync(path, { recursive: true })

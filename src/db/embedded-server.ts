@@ -2,9 +2,9 @@
  * One postmaster of the embedded Postgres: starts it, waits until it answers, ends it.
  *
  * The server is told `-D /proc/self/cwd`, its working directory: that link leads straight there, so a server that isn't
- * root works in a directory whose parents only root may enter (a gateway started in /root). It listens on one unix socket in
- * that directory and on no port. It gets a session of its own: Ctrl-C on the gateway must not stop the database first.
- * Its stdin is the server lock, which it thereby holds for as long as any of its processes lives.
+ * root works in a directory whose parents only root may enter (a gateway started in /root). It listens on one unix
+ * socket in that directory and on no port. It gets a session of its own: Ctrl-C on the gateway must not stop the
+ * database first. Its stdin is the server lock, which it thereby holds for as long as any of its processes lives.
  *
  * If it fails: the server's own words (the FATAL line of its log) in one line, with where to read more.
  */
@@ -48,7 +48,8 @@ const SETTINGS = {
   synchronous_commit: 'on',
   autovacuum: 'on',
   timezone: 'UTC',
-  // Failed statements are the gateway's to log; here only what happens to the server itself, so that the file grows slowly.
+  // Failed statements are the gateway's to log; here only what happens to the server itself, so that the file grows
+  // slowly.
   log_timezone: 'UTC',
   log_min_messages: 'log',
   log_min_error_statement: 'panic',
@@ -95,7 +96,10 @@ export interface Ending {
   fastWithinMs: number
 }
 
-/** Fast shutdown (connections end, a checkpoint is written); immediate if that takes too long, which the next start recovers from. */
+/**
+ * Fast shutdown (connections end, a checkpoint is written); immediate if that takes too long, which the next start
+ * recovers from.
+ */
 export async function stopPostmaster({
   cluster,
   gone,

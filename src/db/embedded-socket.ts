@@ -1,8 +1,9 @@
 /**
  * How clients reach the embedded server: the socket in its cluster, and what postgres.js must be told.
  *
- * Knows that a socket's path has a limit: a longer one is reached through an open descriptor of its directory. (The server itself
- * listens on ".", which is never too long.) Such a target is good in this process only, until it is released.
+ * Knows that a socket's path has a limit: a longer one is reached through an open descriptor of its directory. (The
+ * server itself listens on ".", which is never too long.) Such a target is good in this process only, until it is
+ * released.
  */
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'

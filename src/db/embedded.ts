@@ -2,14 +2,14 @@
  * The embedded database (OPS-3): a real Postgres of our own under DATA_DIR, for whoever sets no DATABASE_URL.
  *
  * Below DATA_DIR/postgres: `cluster` (the data), `programs-…` (the server), `server.log`, and two lock files.
- * - `server.lock` is held by the server's own processes, so "is one alive?" is a question to the kernel: the answer can't go
- *   stale, whatever was killed, and whoever gets the lock may start a server.
+ * - `server.lock` is held by the server's own processes, so "is one alive?" is a question to the kernel: the answer
+ *   can't go stale, whatever was killed, and whoever gets the lock may start a server.
  * - `users.lock` is shared by every process that uses the server. The last one out stops it. A gateway that was killed
  *   leaves the server running; the next one to start takes it over.
  * Everybody else sees only a connection for postgres.js; nothing tells it from a Postgres elsewhere.
  *
- * If it fails: start throws one clear line that ends in what to do. A server that dies later (the out-of-memory killer) is
- * started again within a second.
+ * If it fails: start throws one clear line that ends in what to do. A server that dies later (the out-of-memory killer)
+ * is started again within a second.
  */
 import { existsSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -127,7 +127,10 @@ async function waitForLock(path: string, kind: 'shared' | 'exclusive', limitMs: 
   return lock
 }
 
-/** Returns when a server answers; true if we started it. Any number of processes may do this at once: the lock picks one. */
+/**
+ * Returns when a server answers; true if we started it. Any number of processes may do this at once: the lock picks
+ * one.
+ */
 async function ensureServer(place: Place): Promise<boolean> {
   const deadline = performance.now() + START_LIMIT_MS
   while (performance.now() < deadline) {

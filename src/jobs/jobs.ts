@@ -12,6 +12,8 @@ export interface JobDeps {
   db: Db
   log: Log
   nowMs(): number
+  /** Of all accounts, cooling down or not (ACC-10). */
+  refreshTokens(): Promise<{ refreshed: number; failed: number }>
 }
 
 interface Job {
@@ -30,6 +32,15 @@ export const JOBS: readonly Job[] = [
     async run({ db, nowMs }) {
       const ids = await disableExpiredApiKeys(db, new Date(nowMs()))
       return ids.length === 0 ? null : { disabled: ids.length }
+    },
+  },
+  {
+    // On every instance: the row lock sees to it that one of them asks the platform.
+    name: 'refresh tokens',
+    everyMs: MINUTE,
+    async run({ refreshTokens }) {
+      const { refreshed, failed } = await refreshTokens()
+      return refreshed + failed === 0 ? null : { refreshed, failed }
     },
   },
   {

@@ -22,7 +22,9 @@ const LOCK = { shared: 1, exclusive: 2 } as const
 const DO_NOT_BLOCK = 4
 const EWOULDBLOCK = 11
 
-/** Null: somebody else holds it in a way that excludes us. Two locks taken by one process exclude each other as well. */
+/**
+ * Null: somebody else holds it in a way that excludes us. Two locks taken by one process exclude each other as well.
+ */
 export function tryLockFile(path: string, kind: keyof typeof LOCK): FileLock | null {
   const { flock, __errno_location } = libc()
   const fd = openSync(path, 'a', 0o600)

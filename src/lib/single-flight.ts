@@ -1,21 +1,21 @@
-/** Many callers, one piece of work: whoever asks for a key while its work is under way gets the same promise, be it kept or broken. */
+/** One run at a time for each key: whoever asks while it runs gets the same promise. */
 export interface SingleFlight<T> {
   run(key: string, work: () => Promise<T>): Promise<T>
   readonly size: number
 }
 
 export function createSingleFlight<T>(): SingleFlight<T> {
-  const underWay = new Map<string, Promise<T>>()
+  const running = new Map<string, Promise<T>>()
   return {
     run(key, work) {
-      const before = underWay.get(key)
-      if (before) return before
-      const promise = work().finally(() => underWay.delete(key))
-      underWay.set(key, promise)
-      return promise
+      const known = running.get(key)
+      if (known) return known
+      const flight = (async () => work())().finally(() => running.delete(key))
+      running.set(key, flight)
+      return flight
     },
     get size() {
-      return underWay.size
+      return running.size
     },
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Keeps a log that another process appends to from growing without bound: beyond the limit its content moves to `<path>.1` and
- * it starts again, empty. The writer must append (O_APPEND), then it goes on at the new end.
+ * Keeps a log that another process appends to from growing without bound: beyond the limit its content moves to
+ * `<path>.1` and it starts again, empty. The writer must append (O_APPEND), then it goes on at the new end.
  *
  * If it fails: lines written between copy and cut are lost; a full disk leaves the file as it is.
  */

@@ -115,7 +115,10 @@ export interface Gate {
 
 export interface Protocol {
   id: ProtocolId
+  /** Its own platform: whose default group serves keys without one, whose name its lists and prices go by. */
   platform: Platform
+  /** Platforms whose accounts can serve it, its own first. */
+  platforms: readonly Platform[]
   inspect(operation: Operation, body: Uint8Array, url: URL): Inspected | Denial
   meter(operation: Operation, framing: Framing): Meter
   gate(operation: Operation, framing: Framing): Gate

@@ -6,7 +6,7 @@
  */
 import type { Account } from '../core/entities.ts'
 import type { AccountType, Platform, ProtocolId } from '../core/platform.ts'
-import type { Operation } from '../protocols/protocol.ts'
+import type { ByteFilter, Operation } from '../protocols/protocol.ts'
 import type { ReadLimit, ReadSnapshot } from './limits/limit.ts'
 
 export const PROVIDER_IDS = [
@@ -16,6 +16,7 @@ export const PROVIDER_IDS = [
   'anthropic-oauth',
   'gemini-key',
   'gemini-oauth',
+  'bedrock-aws',
 ] as const
 export type ProviderId = (typeof PROVIDER_IDS)[number]
 
@@ -26,6 +27,8 @@ export interface EndpointInput {
   model: string
   /** API version that the client asked for, e.g. "v1beta"; only Gemini has more than one. */
   version: string
+  /** Was a stream asked for? Only some vendors have an endpoint of its own for it. */
+  stream: boolean
   /** The client's query with its "?", credentials already removed; "" without one. */
   search: string
 }
@@ -60,6 +63,42 @@ export interface Provider {
   forceStoreFalse: boolean
   /** `accept` is set by what is asked for, not by the client (REL-3). */
   accept: 'by-stream' | 'any'
+  /** Left out by all who put the protocol on the wire as it is. */
+  envelope?: Envelope
+}
+
+/**
+ * How a vendor wraps a protocol that it speaks: all that lies between the protocol's bytes and those on its wire. The request path puts
+ * requests in and takes answers out; gate, meter and client only ever see the protocol.
+ */
+export interface Envelope {
+  /** The vendor's id for what clients and mappings call the model. */
+  modelId(account: Account, model: string): string
+  /** What the answers of that id call the model (REL-10). */
+  nameInAnswers(modelId: string): string
+  /** Names that an account serves without a mapping; listed in place of a `modelList` (ACC-2). */
+  models: readonly string[]
+  /** The client's body as this vendor takes it. The body was inspected: it is valid. */
+  request(input: { operation: Operation; body: Uint8Array; header(name: string): string | null }): Uint8Array
+  /** AWS Signature Version 4, over the finished request; made in `credentials/`, because it needs a clock and digests. */
+  signing: { service: string; region(account: Account): string } | null
+  /** A successful answer that is no stream. */
+  whole(operation: Operation, body: Uint8Array): Uint8Array
+  /** For a successful stream. Null: this content type is the protocol itself. */
+  stream(input: { contentType: string; modelId: string }): Unwrapping | null
+  /** An answer that is no success: status and body as the protocol's own API would have sent them. */
+  error(input: ErrorAnswer): { status: number; body: Uint8Array }
+}
+
+export interface Unwrapping extends ByteFilter {
+  /** Why the stream can't be read on; null as long as it can. What was given out before is sound. */
+  readonly damage: Error | null
+}
+
+export interface ErrorAnswer {
+  status: number
+  header(name: string): string | null
+  body: Uint8Array
 }
 
 /**

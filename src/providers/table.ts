@@ -2,6 +2,7 @@
 import type { AccountType, Platform } from '../core/platform.ts'
 import { anthropicKey } from './anthropic-key.ts'
 import { anthropicOauth } from './anthropic-oauth.ts'
+import { bedrock } from './bedrock.ts'
 import { geminiKey } from './gemini-key.ts'
 import { geminiOauth } from './gemini-oauth.ts'
 import { openaiCodex } from './openai-codex.ts'
@@ -15,6 +16,7 @@ export const PROVIDERS: readonly Provider[] = [
   anthropicOauth,
   geminiKey,
   geminiOauth,
+  bedrock,
 ]
 
 const byAccountKind = new Map(PROVIDERS.map((provider) => [`${provider.platform}:${provider.accountType}`, provider]))

@@ -10,7 +10,7 @@ import { choosePayer } from '../core/quota.ts'
 import type { Subscription } from '../core/subscription.ts'
 import { totalTokens } from '../core/usage.ts'
 import type { Admission, Limiter, Spend } from '../state/limiter.ts'
-import type { Exchange } from './exchange.ts'
+import { type Exchange, platformOf } from './exchange.ts'
 import type { RelaySettings } from './settings.ts'
 
 export interface AdmitDeps {
@@ -53,8 +53,7 @@ function keep(exchange: Exchange, taken: Admission | Denial): Denial | null {
 
 function priceOf(deps: AdmitDeps, exchange: Exchange): ResolvedPrice | null {
   const model = exchange.inspected?.model ?? ''
-  const { platform } = exchange.call.protocol
-  return resolvePrice(deps.prices(null), { model, platform, atMs: exchange.createdAtMs })
+  return resolvePrice(deps.prices(null), { model, platform: platformOf(exchange), atMs: exchange.createdAtMs })
 }
 
 /** Input from the body's size, output from the client's cap or a default, at the price of the model as asked for (BIL-7). */

@@ -7,6 +7,7 @@ import { type Failure, failureOfStreamError, judge } from '../core/failure.ts'
 import { createModelRewriter } from '../protocols/model-rewriter.ts'
 import type { ByteFilter, Framing, Meter, Reading } from '../protocols/protocol.ts'
 import type { Health } from '../state/health.ts'
+import { nameInAnswers } from './envelope.ts'
 import { type Exchange, elapsedMs } from './exchange.ts'
 import { streamHeaders } from './headers.ts'
 import type { RelaySettings } from './settings.ts'
@@ -121,14 +122,15 @@ function cutCode(call: TimedCall, end: TapEnd): string {
 }
 
 function transformOf(exchange: Exchange, framing: Framing): ByteFilter | null {
-  const { inspected, upstreamModel } = exchange
+  const { inspected } = exchange
   if (!inspected) return null
   const steps: ByteFilter[] = []
   const { usageFilter } = exchange.call.protocol
   if (inspected.usageOption !== null && usageFilter) steps.push(usageFilter())
-  if (upstreamModel !== null && upstreamModel !== inspected.model) {
+  const from = nameInAnswers(exchange)
+  if (from !== null && from !== inspected.model) {
     const paths = exchange.call.protocol.modelPaths
-    steps.push(createModelRewriter({ framing, paths, from: upstreamModel, to: inspected.model }))
+    steps.push(createModelRewriter({ framing, paths, from, to: inspected.model }))
   }
   const [first, second] = steps
   if (!first || !second) return first ?? null

@@ -6,6 +6,7 @@ import { type Failure, failureOfStreamError, judge, type UpstreamError } from '.
 import { createModelRewriter } from '../protocols/model-rewriter.ts'
 import type { Reading } from '../protocols/protocol.ts'
 import type { Health } from '../state/health.ts'
+import { nameInAnswers } from './envelope.ts'
 import type { Exchange } from './exchange.ts'
 import { clientHeaders } from './headers.ts'
 import type { RelaySettings } from './settings.ts'
@@ -84,7 +85,7 @@ function conclude(deps: AnswerDeps, exchange: Exchange, status: number, reading:
 
 /** The client sees the name it asked for (REL-10). */
 function renamed(exchange: Exchange, body: Uint8Array): Uint8Array {
-  const from = exchange.upstreamModel
+  const from = nameInAnswers(exchange)
   const to = exchange.inspected?.model
   if (from === null || to === undefined || from === to) return body
   const rewriter = createModelRewriter({ framing: 'json', paths: exchange.call.protocol.modelPaths, from, to })

@@ -6,20 +6,21 @@ import type { Choice } from '../core/account-pool.ts'
 import type { Account } from '../core/entities.ts'
 import { causeOfStatus, type Failure, judge } from '../core/failure.ts'
 import type { Attempt as AttemptRecord } from '../core/receipt.ts'
-import type { Credentials } from '../credentials/credentials.ts'
+import type { Credentials, Trouble } from '../credentials/credentials.ts'
 import type { Watchdog } from '../lib/watchdog.ts'
 import { requestEdits, splice } from '../protocols/splice.ts'
-import type { Provider } from '../providers/provider.ts'
+import type { Envelope, Provider } from '../providers/provider.ts'
 import { providerFor } from '../providers/table.ts'
 import type { Health } from '../state/health.ts'
 import { answerStream } from './answer-stream.ts'
 import { answerWhole, passError } from './answer-whole.ts'
+import { unwrap } from './envelope.ts'
 import type { Exchange } from './exchange.ts'
 import { upstreamHeaders, upstreamRequestIdOf } from './headers.ts'
 import type { RelaySettings } from './settings.ts'
 import type { SettleDeps } from './settle.ts'
 import { startTimedCall, type TimedCall } from './timed-call.ts'
-import type { Upstream, UpstreamAnswer } from './upstream.ts'
+import type { Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.ts'
 
 export interface AttemptDeps extends SettleDeps {
   settings: RelaySettings
@@ -38,11 +39,29 @@ export type Attempted =
 const MOST_ERROR_BYTES = 1_048_576
 
 export async function attempt(deps: AttemptDeps, exchange: Exchange, choice: Choice): Promise<Attempted> {
+  const { account } = choice.entry
+  const given = deps.credentials.secretOf(account)
+  // The usual case is a secret at hand: no turn of the event loop for it.
+  const secret = given instanceof Promise ? await given : given
+  const result = await attemptWith(deps, exchange, choice, secret)
+  if (result.kind === 'response' || result.failure.status !== 401 || secret === null || exchange.clientGone)
+    return result
+  // ACC-6: a token that was turned down is refreshed once, and the same account is asked again; an API key has no other.
+  const other = await deps.credentials.refreshAfter401(account, secret)
+  return other === null ? result : attemptWith(deps, exchange, choice, other)
+}
+
+async function attemptWith(
+  deps: AttemptDeps,
+  exchange: Exchange,
+  choice: Choice,
+  secret: string | null,
+): Promise<Attempted> {
   const startedAt = performance.now()
   const record = newRecord(choice.entry.account)
   exchange.attempts.push(record)
   exchange.upstreamRequestId = null
-  const result = await tryAccount(deps, exchange, choice, (answer) => {
+  const result = await tryAccount(deps, exchange, { choice, secret }, (answer) => {
     record.status = answer.status
     record.upstreamRequestId = exchange.upstreamRequestId
     record.durationMs = Math.round(performance.now() - startedAt)
@@ -63,14 +82,17 @@ function newRecord(account: Account): AttemptRecord {
 async function tryAccount(
   deps: AttemptDeps,
   exchange: Exchange,
-  choice: Choice,
+  { choice, secret }: { choice: Choice; secret: string | null },
   onAnswer: (answer: UpstreamAnswer) => void,
 ): Promise<Attempted> {
   const { account } = choice.entry
   const provider = providerFor(account.platform, account.type)
-  const secret = await deps.credentials.secretOf(account)
-  if (!provider || secret === null) return failed({ cause: 'credential_error', status: null, error: null, told: null })
-  const call = startTimedCall(deps, exchange, account, toUpstreamRequest(exchange, choice, provider, secret))
+  if (!provider || secret === null) return failed(credentialFailure(deps.credentials.troubleOf(account)))
+  const request = toUpstreamRequest(exchange, choice, provider, secret)
+  if (provider.envelope?.signing && !(await sign(deps, account, provider.envelope.signing, request))) {
+    return failed(credentialFailure(null))
+  }
+  const call = startTimedCall(deps, exchange, account, request)
   const answer = await call.answer
   if ('cause' in answer) {
     call.stop()
@@ -83,26 +105,29 @@ async function tryAccount(
     return judgeStatus(deps, exchange, call, answer, { provider, model: choice.upstreamModel })
   }
   const framing = framingOf(exchange, answer)
+  const about = { operation: exchange.call.operation, modelId: choice.upstreamModel }
+  const plain = provider.envelope ? unwrap(provider.envelope, about, { call, answer }) : answer
   const result =
     framing === 'json'
-      ? await answerWhole(deps, exchange, call, answer)
-      : await answerStream(deps, exchange, call, answer, framing)
+      ? await answerWhole(deps, exchange, call, plain)
+      : await answerStream(deps, exchange, call, plain, framing)
   return result instanceof Response ? { kind: 'response', response: result, served: true } : failed(result)
 }
 
 const failed = (failure: Failure): Attempted => ({ kind: 'failure', failure })
 
-function toUpstreamRequest(exchange: Exchange, choice: Choice, provider: Provider, secret: string) {
-  const { call, inspected, body } = exchange
+/** A refresh that is tried again later keeps the account out until then; what only a person can mend is an error (ACC-10). */
+function credentialFailure(trouble: Trouble | null): Failure {
+  const error = trouble === null ? null : { type: null, code: null, status: null, message: trouble.message }
+  const untilMs = trouble?.untilMs ?? null
+  const told = untilMs === null ? null : { untilMs, source: 'token refresh', family: null }
+  return { cause: 'credential_error', status: null, error, told }
+}
+
+function toUpstreamRequest(exchange: Exchange, choice: Choice, provider: Provider, secret: string): UpstreamRequest {
+  const { call, inspected } = exchange
   const { account } = choice.entry
   const model = inspected?.model ?? ''
-  const edits = inspected
-    ? requestEdits(body, inspected, {
-        upstreamModel: choice.upstreamModel,
-        forceStoreFalse: provider.forceStoreFalse && call.operation.id.startsWith('responses'),
-        askUsage: true,
-      })
-    : []
   const stream = inspected?.stream ?? false
   return {
     url: provider.endpoint({
@@ -111,12 +136,42 @@ function toUpstreamRequest(exchange: Exchange, choice: Choice, provider: Provide
       model: choice.upstreamModel || model,
       version: call.version,
       search: call.url.search,
+      stream,
     }),
-    method: 'POST' as const,
+    method: 'POST',
     headers: upstreamHeaders({ client: call.request.headers, provider, account, secret, stream }),
-    body: splice(body, edits),
+    body: toUpstreamBody(exchange, choice, provider),
     proxyUrl: account.proxy?.url ?? null,
   }
+}
+
+function toUpstreamBody(exchange: Exchange, choice: Choice, provider: Provider): Uint8Array {
+  const { call, inspected, body } = exchange
+  if (!inspected) return body
+  if (provider.envelope) {
+    const header = (name: string) => call.request.headers.get(name)
+    return provider.envelope.request({ operation: call.operation, body, header })
+  }
+  const edits = requestEdits(body, inspected, {
+    upstreamModel: choice.upstreamModel,
+    forceStoreFalse: provider.forceStoreFalse && call.operation.id.startsWith('responses'),
+    askUsage: true,
+  })
+  return splice(body, edits)
+}
+
+/** Adds the signature to a request that is complete but for it. False: the account has nothing to sign with. */
+async function sign(
+  deps: AttemptDeps,
+  account: Account,
+  { service, region }: NonNullable<Envelope['signing']>,
+  request: UpstreamRequest,
+): Promise<boolean> {
+  const { url, method, body } = request
+  const by = { url, method, body, service, region: region(account), nowMs: deps.nowMs() }
+  const signature = await deps.credentials.sign(account, by)
+  Object.assign(request.headers, signature)
+  return signature !== null
 }
 
 /** How the body is framed is the upstream's word, not our hope: a JSON object where a stream was asked for is relayed whole. */
@@ -143,21 +198,25 @@ async function judgeStatus(
   answer: UpstreamAnswer,
   about: { provider: Provider; model: string },
 ): Promise<Attempted> {
-  const { status, headers } = answer
-  const body = await answer.body.bytes(MOST_ERROR_BYTES).catch(() => new Uint8Array())
+  const header = (name: string) => answer.headers.get(name)
+  const sent = { status: answer.status, header, body: await readErrorBytes(answer) }
   call.stop()
+  const { status, body } = about.provider.envelope?.error(sent) ?? sent
   const error = exchange.call.protocol.readError(status, body)
   const listed = exchange.account?.customErrorCodes
   const cause = listed && !listed.includes(status) ? 'masked_status' : causeOfStatus(status)
-  const header = (name: string) => headers.get(name)
   const limited = cause === 'rate_limited' || cause === 'overloaded' || status === 503
   const told = limited
     ? about.provider.readLimit({ status, header, body: parsed(body), model: about.model, nowMs: deps.nowMs() })
     : null
   const failure: Failure = { cause, status, error, told }
   if (judge(failure).next !== 'pass') return failed(failure)
-  const response = passError(deps, exchange, answer, body, error)
+  const response = passError(deps, exchange, { ...answer, status }, body, error)
   return { kind: 'response', response, served: false }
+}
+
+function readErrorBytes(answer: UpstreamAnswer): Promise<Uint8Array> {
+  return answer.body.bytes(MOST_ERROR_BYTES).catch(() => new Uint8Array())
 }
 
 function parsed(body: Uint8Array): unknown {

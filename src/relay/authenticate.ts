@@ -4,7 +4,8 @@
  */
 import { type Denial, deny } from '../core/denial.ts'
 import type { Group, User } from '../core/entities.ts'
-import { checkKey, type KeyPolicy } from '../core/key.ts'
+import { checkKey, type KeyPolicy, mayReach } from '../core/key.ts'
+import type { Platform } from '../core/platform.ts'
 import type { Directory } from '../state/directory.ts'
 import type { Call } from './exchange.ts'
 
@@ -42,12 +43,19 @@ export function authenticate(deps: AuthenticateDeps, call: Call, nowMs: number):
   const policy = secret.length > LONGEST_KEY ? null : deps.directory.findKeyBySecret(secret)
   if (!policy) return deny('invalid_api_key', 'Incorrect API key provided.')
   const user = policy.key.userId === null ? null : deps.directory.findUser(policy.key.userId)
-  const platform = call.protocol.platform
   const group = deps.simple ? null : groupOf(deps.directory, policy, call)
+  const platform = platformFor(call, policy, group)
   const userAgent = call.request.headers.get('user-agent') ?? ''
   const address = policy.checksIp || deps.recordClientIp ? call.address() : null
   const denial = checkKey({ policy, user, group, platform, nowMs, userAgent, address })
   return denial ?? { policy, user, group, userAgent, address }
+}
+
+/** Messages are served by groups of Anthropic and of Bedrock: the group decides; without one, what the key may reach. */
+function platformFor({ protocol }: Call, { key }: KeyPolicy, group: Group | null): Platform {
+  const { platform, platforms } = protocol
+  if (group) return platforms.includes(group.platform) ? group.platform : platform
+  return platforms.find((candidate) => mayReach(key, candidate)) ?? platform
 }
 
 /** The key's own group, else the platform's default one (ACC-12): one key may so reach every platform. */

@@ -4,6 +4,7 @@
  */
 import type { Choice, ChooseInput } from '../core/account-pool.ts'
 import type { Account } from '../core/entities.ts'
+import { mayReach } from '../core/key.ts'
 import { isFull, type PoolEntry } from '../core/pool-entry.ts'
 import type { ChoiceExplained } from '../core/receipt.ts'
 import { sessionKey } from '../core/session.ts'
@@ -34,7 +35,7 @@ export function takeAccount(deps: ChooseDeps, exchange: Exchange, tried: Readonl
   const choice = bound ? chooseThis(deps.directory, input, bound) : null
   if (choice) return take(deps, exchange, input, choice)
   // Only the key's own account may serve it; a session may move, but first waits a moment for its warm cache (ACC-4).
-  const mustStay = exchange.policy.key.boundAccounts[exchange.call.protocol.platform] !== undefined
+  const mustStay = boundAccountId(exchange) !== undefined
   if (bound && isOnlyFull(deps, input, bound)) {
     const waitMs = mustStay ? deps.settings.queueTimeoutMs : deps.settings.stickyWaitMs
     return waitFor(deps, exchange, input, { waitMs, find: () => chooseThis(deps.directory, input, bound) }).then(
@@ -77,10 +78,11 @@ async function waitFor(
 function take(deps: ChooseDeps, exchange: Exchange, input: ChooseInput, choice: Choice): Choice {
   if (exchange.choice === null) exchange.choice = explained(deps, exchange, input, choice)
   deps.directory.pool.acquire(choice.entry)
+  const { account } = choice.entry
   exchange.entry = choice.entry
-  exchange.account = choice.entry.account
-  exchange.upstreamModel = choice.upstreamModel
-  return choice
+  exchange.account = account
+  exchange.upstreamModel = upstreamName(account, choice.upstreamModel)
+  return { ...choice, upstreamModel: exchange.upstreamModel }
 }
 
 /** Nobody can serve it now: is it only that they are full? */
@@ -108,7 +110,6 @@ function toInput(deps: ChooseDeps, exchange: Exchange, excluded: ReadonlySet<str
   const { operation, protocol } = exchange.call
   const model = exchange.inspected?.model ?? ''
   const nowMs = deps.nowMs()
-  const providerOf = (account: Account) => providerFor(account.platform, account.type)
   return {
     poolId: exchange.group?.id ?? platformPool(protocol.platform),
     model,
@@ -118,18 +119,37 @@ function toInput(deps: ChooseDeps, exchange: Exchange, excluded: ReadonlySet<str
     suspect: (entry) => deps.health.isSuspect(entry.account.id, nowMs),
     offers: (account) => {
       const provider = providerOf(account)
+      if (!mayReach(exchange.policy.key, account.platform)) return false
       return provider?.speaks.includes(protocol.id) === true && !provider.lacks.includes(operation.id)
     },
     blockedFor: (entry) => {
-      const family = providerOf(entry.account)?.familyOf(entry.mapper.map(model) ?? model) ?? model
+      const family = familyOf(entry.account, entry.mapper.map(model) ?? model)
       return deps.health.blocks(entry, family, nowMs)
     },
   }
 }
 
+/** KEY-5. Without a group, an account bound at any platform that can serve the protocol. */
+function boundAccountId({ policy, group, call }: Exchange): string | undefined {
+  const bound = policy.key.boundAccounts
+  if (group) return bound[group.platform]
+  return call.protocol.platforms.map((platform) => bound[platform]).find((id) => id !== undefined)
+}
+
+const providerOf = (account: Account) => providerFor(account.platform, account.type)
+
+/** What the vendor's wire calls a model that the account (its mapping) calls so. */
+function upstreamName(account: Account, model: string): string {
+  return providerOf(account)?.envelope?.modelId(account, model) ?? model
+}
+
+function familyOf(account: Account, model: string): string {
+  return providerOf(account)?.familyOf(upstreamName(account, model)) ?? model
+}
+
 /** The account that this key, or else this session, belongs to. */
 function boundEntry(deps: ChooseDeps, exchange: Exchange, input: ChooseInput): PoolEntry | null {
-  const keysOwn = exchange.policy.key.boundAccounts[exchange.call.protocol.platform]
+  const keysOwn = boundAccountId(exchange)
   if (keysOwn !== undefined) return deps.directory.pool.get(keysOwn) ?? null
   exchange.session ??= sessionOf(exchange, input.poolId)
   const bound = exchange.session === null ? null : deps.sticky.find(exchange.session)

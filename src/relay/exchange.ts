@@ -4,6 +4,7 @@
  */
 import type { Account, Group, User } from '../core/entities.ts'
 import type { KeyPolicy } from '../core/key.ts'
+import type { Platform } from '../core/platform.ts'
 import type { PoolEntry } from '../core/pool-entry.ts'
 import type { Payer } from '../core/quota.ts'
 import type { Attempt, ChoiceExplained } from '../core/receipt.ts'
@@ -56,6 +57,11 @@ export interface Exchange {
   /** What the step that is under way does when the client leaves (REL-14). */
   onClientGone: (() => void) | null
   settled: boolean
+}
+
+/** Whose accounts serve it: for prices and records. */
+export function platformOf({ account, group, call }: Exchange): Platform {
+  return account?.platform ?? group?.platform ?? call.protocol.platform
 }
 
 export function elapsedMs(exchange: Exchange): number {

@@ -24,7 +24,7 @@ export function createFetchUpstream(): Upstream {
         headers: response.headers,
         body: bodyOf(response, controller),
       }))
-      return { answer, abort: (reason) => controller.abort(new Error(reason)) }
+      return { answer, limitsConnect: false, abort: (reason) => controller.abort(new Error(reason)) }
     },
   }
 }
@@ -42,7 +42,9 @@ function bodyOf(response: Response, controller: AbortController): UpstreamBody {
       }
     },
     async bytes(most) {
-      const declared = Number(response.headers.get('content-length') ?? Number.NaN)
+      // The length of a compressed body says nothing about what it unpacks to.
+      const encoded = (response.headers.get('content-encoding') ?? 'identity') !== 'identity'
+      const declared = encoded ? Number.NaN : Number(response.headers.get('content-length') ?? Number.NaN)
       // The common case: a length that fits, taken in one piece by the runtime.
       if (declared <= most) return response.bytes()
       if (declared > most) {

@@ -6,6 +6,7 @@
  */
 import { deny, isDenial } from '../core/denial.ts'
 import type { Account } from '../core/entities.ts'
+import { mayReach } from '../core/key.ts'
 import { compileMapping } from '../core/model-mapping.ts'
 import type { Platform } from '../core/platform.ts'
 import type { Credentials } from '../credentials/credentials.ts'
@@ -58,11 +59,17 @@ export function createModels(deps: ModelsDeps): Models {
     const names = new Set<string>()
     const urls = new Set<string>()
     for (const kind of deps.directory.pool.kinds(caller.group?.id ?? platformPool(platform))) {
+      if (!mayReach(caller.policy.key, kind.sample.platform)) continue
       const mapping = kind.sample.modelMapping
       if (Object.keys(mapping).length > 0) {
-        for (const name of mappedNames(mapping, deps.pricedModels(platform))) names.add(name)
+        for (const name of mappedNames(mapping, deps.pricedModels(kind.sample.platform))) names.add(name)
       } else if (kind.ready) {
-        const url = providerFor(kind.ready.platform, kind.ready.type)?.modelList?.url(kind.ready) ?? ''
+        const provider = providerFor(kind.ready.platform, kind.ready.type)
+        if (provider?.envelope) {
+          for (const name of provider.envelope.models) names.add(name)
+          continue
+        }
+        const url = provider?.modelList?.url(kind.ready) ?? ''
         if (urls.has(url) || urls.size >= MOST_LISTS) continue
         urls.add(url)
         const listed = await upstreamNames(kind.ready)

@@ -11,7 +11,7 @@ import type { Receipt, RequestStatus } from '../core/receipt.ts'
 import { type Ending, settle as settleUsage } from '../core/settlement.ts'
 import { NO_USAGE, totalTokens } from '../core/usage.ts'
 import type { Reading } from '../protocols/protocol.ts'
-import { type Exchange, elapsedMs } from './exchange.ts'
+import { type Exchange, elapsedMs, platformOf } from './exchange.ts'
 
 /** How a request ended, as the relay saw it. */
 export interface Outcome {
@@ -73,7 +73,7 @@ function toReceipt(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Rece
     accountId: exchange.account?.id ?? null,
     groupId: group?.id ?? null,
     subscriptionId: payer?.kind === 'subscription' ? payer.id : null,
-    platform: call.protocol.platform,
+    platform: platformOf(exchange),
     protocol: call.protocol.id,
     endpoint: call.url.pathname,
     model: inspected?.model ?? '',
@@ -130,7 +130,7 @@ function bill(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Billed {
 }
 
 function priceOf(deps: SettleDeps, exchange: Exchange, model: string): ResolvedPrice | null {
-  const { platform } = exchange.call.protocol
+  const platform = platformOf(exchange)
   return resolvePrice(deps.prices(exchange.account), { model, platform, atMs: exchange.createdAtMs })
 }
 

@@ -8,7 +8,7 @@ import { canConnect } from '../lib/can-connect.ts'
 import type { Watchdog, Watched } from '../lib/watchdog.ts'
 import type { Exchange } from './exchange.ts'
 import type { RelaySettings } from './settings.ts'
-import type { Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.ts'
+import { ConnectTimeout, type Upstream, type UpstreamAnswer, type UpstreamRequest } from './upstream.ts'
 
 export type Limit = 'connect' | 'first_byte' | 'idle' | 'request' | 'drain'
 
@@ -59,7 +59,7 @@ export function startTimedCall(
   watched.limitIdle(account.firstByteTimeoutMs ?? settings.firstByteTimeoutMs)
   const totalMs = account.requestTimeoutMs ?? settings.requestTimeoutMs
   watched.limitTotal(totalMs === 0 ? 0 : Math.max(1, totalMs - (performance.now() - exchange.startedAt)))
-  probeConnection()
+  if (!call.limitsConnect) probeConnection()
 
   /** fetch does not tell when it has connected: a call without an answer for half the connect time has its address tried from outside. */
   function probeConnection(): void {
@@ -85,6 +85,12 @@ export function startTimedCall(
     }
   }
 
+  function causeOf(error: unknown): FailureCause {
+    if (hungUp) return 'client_left'
+    if (error instanceof ConnectTimeout || timedOut === 'connect') return 'connect_timeout'
+    return timedOut === null ? 'connect_error' : 'first_byte_timeout'
+  }
+
   exchange.onClientGone = clientLeft
   return {
     answer: call.answer.then(
@@ -93,7 +99,7 @@ export function startTimedCall(
         watched.every(0, () => undefined)
         return answer
       },
-      (): Failure => ({ cause: hungUp ? 'client_left' : causeOf(timedOut), status: null, error: null, told: null }),
+      (error): Failure => ({ cause: causeOf(error), status: null, error: null, told: null }),
     ),
     watched,
     abort: call.abort,
@@ -107,9 +113,4 @@ export function startTimedCall(
       return hungUp
     },
   }
-}
-
-function causeOf(timedOut: Limit | null): FailureCause {
-  if (timedOut === 'connect') return 'connect_timeout'
-  return timedOut === null ? 'connect_error' : 'first_byte_timeout'
 }

@@ -27,8 +27,10 @@ export interface UpstreamBody {
 }
 
 export interface UpstreamCall {
-  /** Rejects with a ConnectError when nobody answered, or with whatever `abort` was given. */
+  /** Rejects when nobody answered, with a ConnectTimeout if that was why, or with an error of the reason that `abort` was given. */
   answer: Promise<UpstreamAnswer>
+  /** Does the transport itself give up when connecting takes too long? If not, somebody must look after it. */
+  limitsConnect: boolean
   /** Closes the connection, whatever state it is in. May be called at any time, more than once. */
   abort(reason: string): void
 }
@@ -38,3 +40,4 @@ export interface Upstream {
 }
 
 export class BodyTooLarge extends Error {}
+export class ConnectTimeout extends Error {}

@@ -87,6 +87,8 @@ export interface SeedStep {
   seeds: readonly Seed[]
   /** Of the ids that `unknown` named: those that the read totals contain. */
   recordedIds: readonly string[]
+  /** The database can't be asked: the best guess for counters of which nothing at all is known, to be read as soon as it can. */
+  isGuess: boolean
 }
 
 export interface FlushedRequest {

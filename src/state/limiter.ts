@@ -5,8 +5,8 @@
  * Knows which counters a key and a payer have (core/key-limits) and in what words they refuse (core/limit-denial); how and where things are
  * counted is the business of ./counters. A request of a key without limits whose payer has none is not counted at all.
  *
- * If it fails: when totals can't be read, durable counters go on as they were last known; a request that needs one which was never known is
- * refused (`limits_unavailable`). `settle` and `cancel` never reject.
+ * If it fails: when totals can't be read, durable counters go on as they were last known, and those never known from a guess; both are read
+ * as soon as the database can be asked again (OPS-5). `settle` and `cancel` never reject.
  */
 import { dayBoundaries, weekBoundaries } from '../core/calendar.ts'
 import type { Denial } from '../core/denial.ts'
@@ -20,7 +20,7 @@ import type { SubscriptionLimits } from '../core/subscription.ts'
 import { createSingleFlight } from '../lib/single-flight.ts'
 import type { AdmissionOutcome, AdmissionStep, Counters, Later } from './counters.ts'
 import { type KeyUsage, readKeyUsage } from './key-usage.ts'
-import { type TotalsLoader, toSeeds, toTotalsQuery } from './totals.ts'
+import { guessTotals, type Totals, type TotalsLoader, type TotalsQuery, toSeeds, toTotalsQuery } from './totals.ts'
 
 /** What a request is expected to use, or used. */
 export interface Spend {
@@ -65,6 +65,8 @@ export interface LimiterDeps {
 
 /** Readings that are overtaken by a settlement are made again; in the end no request under way is left to overtake them. */
 const MOST_READINGS = 10
+/** While the database is away it is not asked for every request. */
+const PAUSE_MS = 1000
 const UNCOUNTED: Admission = { settle: () => Promise.resolve(), cancel: () => Promise.resolve() }
 
 export function createLimiter(deps: LimiterDeps): Limiter {
@@ -72,6 +74,7 @@ export function createLimiter(deps: LimiterDeps): Limiter {
   const calendarNow = createCalendar(deps)
   const limitsByKey = new WeakMap<ApiKey, { calendar: CalendarBoundaries; limits: Limit[] }>()
   const readings = createSingleFlight<boolean>()
+  let readAgainAtMs = 0
 
   /** A key is replaced whole when it is edited: its list is made once a day. */
   function limitsOfKey(key: ApiKey): Limit[] {
@@ -89,7 +92,8 @@ export function createLimiter(deps: LimiterDeps): Limiter {
     const limits = [...payerLimits(request.payer, request.subscriptionLimits), ...limitsOfKey(key)]
     if (limits.length === 0) return UNCOUNTED
     const amounts = toAmounts(request.estimate(), 1)
-    const step: AdmissionStep = { owner: ownerOf(key), requestId, limits, amounts, acceptsStale: false }
+    const acceptsStale = deps.nowMs() < readAgainAtMs
+    const step: AdmissionStep = { owner: ownerOf(key), requestId, limits, amounts, acceptsStale }
     const outcome = counters.admit(step)
     return outcome instanceof Promise
       ? outcome.then((answer) => conclude(request, step, answer))
@@ -114,7 +118,6 @@ export function createLimiter(deps: LimiterDeps): Limiter {
         read(request, { step, unknown, requestIds, epoch }),
       )
       outcome = await counters.admit(wasRead ? step : { ...step, acceptsStale: true })
-      if (!wasRead) break
     }
     return outcome.kind === 'unknown' ? denyUncounted() : conclude(request, step, outcome)
   }
@@ -126,18 +129,25 @@ export function createLimiter(deps: LimiterDeps): Limiter {
     epoch: string
   }
 
-  /** False: the database can't be asked. Whether the counters took the answer shows when they are asked again. */
+  /** False: the database could not be asked, so there is a guess. Whether the counters took the answer shows when they are asked again. */
   async function read(request: AdmissionRequest, { step, unknown, requestIds, epoch }: Reading): Promise<boolean> {
     const of = { key: request.key, payer: request.payer, calendar: calendarNow(), requestIds }
     const limits = step.limits.filter((limit) => unknown.includes(limit.counter))
+    const totals = await load(toTotalsQuery(of, limits))
+    const seeds = toSeeds(of, limits, totals ?? guessTotals(of))
+    const { recordedIds } = totals ?? { recordedIds: [] }
+    await counters.seed({ owner: step.owner, epoch, seeds, recordedIds, isGuess: totals === null })
+    return totals !== null
+  }
+
+  async function load(query: TotalsQuery): Promise<Totals | null> {
+    if (deps.nowMs() < readAgainAtMs) return null
     try {
-      const totals = await deps.loadTotals(toTotalsQuery(of, limits))
-      const { recordedIds } = totals
-      await counters.seed({ owner: step.owner, epoch, seeds: toSeeds(of, limits, totals), recordedIds })
-      return true
+      return await deps.loadTotals(query)
     } catch (error) {
+      readAgainAtMs = deps.nowMs() + PAUSE_MS
       deps.onLoadFailure(error)
-      return false
+      return null
     }
   }
 
@@ -158,7 +168,7 @@ function toAmounts({ tokens, costNano, chargeNano }: Spend, slots: number): Amou
   return {
     slots,
     requests: 1,
-    tokens: Math.min(MOST_COUNT, Math.max(0, tokens)),
+    tokens: Number.isFinite(tokens) ? Math.min(MOST_COUNT, Math.max(0, Math.trunc(tokens))) : 0,
     cost: Math.max(0, toCount(costNano)),
     charge: Math.max(0, toCount(chargeNano)),
   }

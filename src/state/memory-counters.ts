@@ -120,7 +120,7 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
     })
   }
 
-  function seed({ owner: ownerId, epoch, seeds, recordedIds }: SeedStep): boolean {
+  function seed({ owner: ownerId, epoch, seeds, recordedIds, isGuess }: SeedStep): boolean {
     const now = nowMs()
     const owner = ownerAt(ownerId, now)
     if (String(owner.epoch) !== epoch) return false
@@ -128,9 +128,10 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
     for (const requestId of recordedIds) forgetSettled(owner, requestId, { now, seeding })
     for (const item of seeds) {
       const bucket = owner.buckets.get(item.counter)
-      if (bucket?.standing === 'known') continue
+      if (bucket?.standing === 'known' || (isGuess && bucket?.standing === 'stale')) continue
       const unrecorded = settledTakes(owner, item.counter)
-      owner.buckets.set(item.counter, mergeSeed({ seed: item, bucket, unrecorded, nowMs: now }))
+      const merged = mergeSeed({ seed: item, bucket, unrecorded, nowMs: now })
+      owner.buckets.set(item.counter, isGuess ? { ...merged, standing: 'stale' } : merged)
     }
     return true
   }

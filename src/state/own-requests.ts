@@ -54,6 +54,7 @@ export function createOwnRequests(): OwnRequests {
   }
 
   function told(request: OwnRequest): void {
+    if (requests.get(request.requestId) !== request) return
     request.isTold = true
     const { actual } = request
     if (actual && !request.takes.some((take) => take.durable && actual[take.measure] > 0)) remove(request)
@@ -110,8 +111,12 @@ export function createOwnRequests(): OwnRequests {
     moved,
     async tell(shared) {
       while (untold.size > 0) {
-        const some = [...untold].slice(0, AT_A_TIME)
-        await Promise.all(some.map((request) => tellOne(shared, request)))
+        await Promise.all(
+          untold
+            .values()
+            .take(AT_A_TIME)
+            .map((request) => tellOne(shared, request)),
+        )
       }
       await tellMoved(shared)
     },

@@ -102,8 +102,8 @@ function settlementArguments(step: SettlementStep): string[] {
   return args
 }
 
-function seedArguments({ epoch, seeds, recordedIds }: SeedStep): string[] {
-  const args = [epoch, String(seeds.length)]
+function seedArguments({ epoch, seeds, recordedIds, isGuess }: SeedStep): string[] {
+  const args = [epoch, isGuess ? '1' : '', String(seeds.length)]
   for (const { counter, span, startMs, used, most } of seeds) {
     args.push(counter, spanText(span), String(startMs), String(used), most === null ? '' : String(most))
   }

@@ -1,6 +1,6 @@
 /**
  * Shared counters that survive the absence of what they are shared through (OPS-5): the same `Counters`, with a memory of this instance's own
- * requests. While Redis is away each instance goes on with counters of its own (`local`), or refuses (`refuse`), and says so in `status`.
+ * requests. While Redis is away each instance goes on with counters of its own (`local`), or refuses (`refuse`), and says so in `mode`.
  *
  * What is remembered of a request is told again to whichever counters take over: to local ones when Redis goes, to Redis when it is back, or
  * when it restarted and forgot. Telling twice changes nothing (see ./counters), so a step that failed without saying whether it was done is
@@ -141,8 +141,9 @@ export function createSharedCounters(options: SharedCountersOptions): SharedCoun
       for (const [owner, requests] of byOwner) {
         const ids = requests.map((request) => request.requestId)
         const lost = new Set(await shared.renew(owner, ids))
-        for (const request of requests)
+        for (const request of requests) {
           if (lost.has(request.requestId) && !request.actual) await shared.restore(request)
+        }
       }
     } catch (error) {
       fail(error)

@@ -58,6 +58,20 @@ export function toTotalsQuery(of: TotalsOf, unknown: readonly Limit[]): TotalsQu
   }
 }
 
+/**
+ * What is said while the database is away (OPS-5): the money that the directory knows of, and nothing used – relaying goes on, and what was
+ * used is counted as soon as it can be read.
+ */
+export function guessTotals({ payer }: TotalsOf): Totals {
+  const unused = { startedAtMs: null, usedNano: 0n }
+  return {
+    recordedIds: [],
+    key: { tokens: 0, costNano: 0n, dayCostNano: 0n, weekCostNano: 0n },
+    fundsNano: payer.kind === 'none' ? null : payer.availableNano,
+    subscription: { daily: unused, weekly: unused, monthly: unused },
+  }
+}
+
 interface Known {
   startMs?: number
   used: Nano | number

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { COMMANDS, runCli } from '../../src/cli/cli.ts'
@@ -36,6 +36,9 @@ describe('the command line', () => {
       [['migrate', '--config', '/nowhere/at/all.yaml'], 'cannot read the config file'],
       [['account', 'add', '--platform', 'x', '--name', 'n', '--api-key', 'k'], '--platform must be one of openai'],
       [['help', 'frobnicate'], 'unknown command'],
+      [['rotate-encryption-key'], 'there is no new key'],
+      [['rotate-encryption-key', '--new-key-file', '/nowhere/key'], 'cannot read the new key from /nowhere/key'],
+      [['rotate-encryption-key', '--new-key-file', '-'], 'the new key is shorter than 16 characters'],
     ]
     for (const [argv, message] of cases) {
       const { code, out, errors } = await run(argv)
@@ -145,6 +148,56 @@ describe('commands on an embedded database', () => {
     writeFileSync(file, 'api_key_prefix: file_\ndata_dir: /nowhere\n')
     const made = await run(['key', 'create', '--name', 'from-file', '--config', file], environment)
     expect(made.out[1]).toMatch(/api key {2}file_[0-9a-f]{64}/)
+  })
+
+  test('an account is tested: what came back, and exit 1 when it is not as it should be (ACC-15)', async () => {
+    let status = 200
+    const body = { choices: [{ message: { role: 'assistant', content: 'ok' }, finish_reason: 'length' }] }
+    const upstream = Bun.serve({
+      port: 0,
+      fetch: () => Response.json(status === 200 ? body : { error: { message: 'bad key' } }, { status }),
+    })
+    try {
+      const add = ['account', 'add', '--platform', 'openai', '--name', 'tested', '--api-key', 'sk-hunter2']
+      const url = `http://localhost:${upstream.port}`
+      const id = (await run([...add, '--base-url', url], environment)).out[0]?.replace('id  ', '') ?? ''
+      const good = await run(['account', 'test', id, '--model', 'tiny'], environment)
+      expect([good.code, good.text]).toEqual([0, expect.stringMatching(/^ok: status 200 from tiny after \d+ ms$/)])
+      status = 401
+      const bad = await run(['account', 'test', id], environment)
+      expect([bad.code, bad.out[0]?.startsWith('failed: status 401 from '), bad.out[1]]).toEqual([
+        1,
+        true,
+        'unauthorized: bad key',
+      ])
+      expect((await run(['account', 'test', 'nothing'], environment)).errors).toEqual([
+        'turnpike: there is no account nothing',
+      ])
+    } finally {
+      await upstream.stop(true)
+    }
+  })
+
+  test('the encryption key is rotated; what it sealed still opens, and what it made still counts (ACC-8)', async () => {
+    const keyFile = join(dataDir, 'encryption-key')
+    const before = readFileSync(keyFile, 'utf8')
+    const rotated = await run(['rotate-encryption-key', '--new-key-file', '-'], environment, 'another-key-0123456789\n')
+    expect([rotated.code, rotated.errors]).toEqual([0, []])
+    expect(rotated.out).toEqual([
+      expect.stringMatching(/^\d+ secrets are sealed under the new key$/),
+      `${keyFile} holds it now`,
+    ])
+    expect(readFileSync(keyFile, 'utf8')).toBe('another-key-0123456789\n')
+    expect((await run(['account', 'list'], environment)).text).not.toContain('error')
+    // The old key, in the environment where it wins over the file, is refused in one line.
+    const old = await run(['key', 'list'], { ...environment, ENCRYPTION_KEY: before.trim() })
+    expect([old.code, old.errors.length]).toEqual([1, 1])
+    expect(old.errors[0]).toContain('ENCRYPTION_KEY is not the one that this database is sealed with')
+    // Back again by way of the environment: nothing stands in a file, so nothing is written to one.
+    const back = { ...environment, ENCRYPTION_KEY: before.trim(), PREVIOUS_ENCRYPTION_KEYS: 'another-key-0123456789' }
+    expect((await run(['rotate-encryption-key'], back)).code).toBe(0)
+    expect((await run(['key', 'list'], { ...environment, ENCRYPTION_KEY: before.trim() })).code).toBe(0)
+    expect(readFileSync(keyFile, 'utf8')).toBe('another-key-0123456789\n')
   })
 
   test('no command but serve makes an admin token: whoever makes it must show it (OPS-3)', () => {

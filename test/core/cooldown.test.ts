@@ -43,6 +43,12 @@ describe('how long a failing account stays out', () => {
   test('401 is an error at once (ACC-6)', () => {
     expect(fail('unauthorized', [0]).decided).toEqual(['error'])
   })
+  test('a token refresh that is tried again by itself keeps an account out until then, not for good (ACC-10)', () => {
+    const told = { untilMs: 9000, source: 'token refresh', family: null }
+    const { cooldown } = coolDown(NO_HISTORY, failure('credential_error', told), 1000)
+    expect(cooldown).toEqual({ kind: 'until', cause: 'cooling_down', ...told })
+    expect(fail('credential_error', [0]).decided).toEqual(['error'])
+  })
   test('the circuit opens at the fifth fault within 30 s, not for older ones (ACC-6)', () => {
     expect(fail('server_error', [0, 1000, 2000, 3000, 4000]).decided).toEqual(['none', 'none', 'none', 'none', 30_000])
     expect(fail('connect_error', [0, 10_000, 20_000, 30_000, 40_000]).decided).toEqual(Array(5).fill('none'))

@@ -1,9 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { dayBoundaries, weekBoundaries } from '../../src/core/calendar.ts'
-import { DENIALS, type DenialCode } from '../../src/core/denial.ts'
 import { keyLimits, ownerOf, payerLimits, toCount } from '../../src/core/key-limits.ts'
 import { MOST_COUNT } from '../../src/core/limit.ts'
-import { denyLimit } from '../../src/core/limit-denial.ts'
 import { makeKey } from '../support/make.ts'
 
 const NOW_MS = Date.UTC(2026, 6, 24, 12)
@@ -91,43 +89,5 @@ describe('the hold on the payer’s money (BIL-7, BIL-10)', () => {
     expect(toCount(5n)).toBe(5)
     expect(toCount(10n ** 20n)).toBe(MOST_COUNT)
     expect(toCount(-(10n ** 20n))).toBe(-MOST_COUNT)
-  })
-})
-
-describe('denials (KEY-4)', () => {
-  const all = [
-    ...keyLimits(everything, calendar),
-    ...payerLimits({ kind: 'key', id: 'k', availableNano: 5n }, null),
-    ...payerLimits({ kind: 'balance', id: 'u', availableNano: 5n }, null),
-    ...payerLimits({ kind: 'subscription', id: 's', availableNano: 5n }, groupLimits),
-  ]
-
-  test('every limit has words; whatever is worth waiting for says how long, whatever is not does not', () => {
-    for (const limit of all) {
-      for (const [waitMs, isHeld] of [
-        [1500, true],
-        [1500, false],
-        [null, false],
-      ] as const) {
-        const denial = denyLimit({ limit, waitMs, isHeld })
-        const { status, retryable } = DENIALS[denial.code]
-        expect(denial.message.length).toBeGreaterThan(20)
-        if (limit.rule === 'hold') expect(denial.retryAfterSeconds).toBeUndefined()
-        else if (waitMs !== null) expect(denial.retryAfterSeconds).toBe(2)
-        if (isHeld && limit.rule !== 'hold') expect({ status, retryable }).toEqual({ status: 429, retryable: true })
-      }
-    }
-  })
-
-  test('seconds are never 0: a client would come back at once', () => {
-    expect(denyLimit({ limit: all[4] as (typeof all)[number], waitMs: 1, isHeld: false }).retryAfterSeconds).toBe(1)
-  })
-
-  test('totals and money say "pay or change something", all else says "later"', () => {
-    const codes = new Map<string, DenialCode>(
-      all.map((limit) => [limit.name, denyLimit({ limit, waitMs: null, isHeld: false }).code]),
-    )
-    const final = [...codes].filter(([, code]) => !DENIALS[code].retryable).map(([name]) => name)
-    expect(final).toEqual(['total', 'tokens', 'key', 'balance', 'subscription'])
   })
 })

@@ -1,4 +1,7 @@
-/** Several gateway processes, and what is left when one is killed. Each is a real process: test/fixtures/embedded-user.ts. */
+/**
+ * Several gateway processes, and what is left when one is killed. Each is a real process:
+ * test/fixtures/embedded-user.ts.
+ */
 import { afterAll, expect, test } from 'bun:test'
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

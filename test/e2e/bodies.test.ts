@@ -22,7 +22,12 @@ const ODD_MEMBERS = [
 ]
 
 describe('bodies without a mapping', () => {
-  const MODELS = { openai: 'gpt-5-mini', anthropic: 'claude-sonnet-4-5', gemini: 'gemini-2.5-flash' }
+  const MODELS = {
+    openai: 'gpt-5-mini',
+    anthropic: 'claude-sonnet-4-5',
+    gemini: 'gemini-2.5-flash',
+    bedrock: 'claude-sonnet-4-5',
+  }
 
   for (const dialect of WHOLE) {
     test(`${dialect.name}: odd but valid bodies arrive byte for byte (REL-1, REL-2)`, async () => {

@@ -72,6 +72,33 @@ describe('/admin/accounts', () => {
     expect((await create({ platform: 'bedrock', type: 'aws', credentials: aws })).status).toBe(201)
   })
 
+  test('AWS credentials are what can stand in a host name and in headers; answers mask them (ACC-8, ACC-16)', async () => {
+    const aws = {
+      aws_access_key_id: 'AKIAIOSFODNN7EXAMPLE',
+      aws_secret_access_key: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
+      aws_session_token: 'token/of+a+session/of/AWS==',
+      aws_region: 'us-gov-west-1',
+    }
+    const bedrock = { platform: 'bedrock', type: 'aws' }
+    const bad = {
+      aws_region: ['us-east', 'US-EAST-1', 'us-east-1.example.com/', 'evil.example.com#-1', 'us-east-1\n'],
+      aws_access_key_id: ['AKIA', 'AKIAIOSFODNN7EXAMPLE, x', 'AKIAIOSFODNN7EXAMPLE/x'],
+      aws_secret_access_key: ['with space', 'naïve'],
+      aws_session_token: ['two\r\nlines'],
+    }
+    for (const [field, values] of Object.entries(bad)) {
+      for (const value of values) {
+        const refused = await fieldOf({ ...bedrock, credentials: { ...aws, [field]: value } })
+        expect(refused).toEqual([422, `credentials.${field}`])
+      }
+    }
+    const created = await create({ ...bedrock, credentials: aws })
+    expect(created.status).toBe(201)
+    const text = JSON.stringify(created)
+    for (const secret of ['AKIAIOSFODNN7', 'wJalr', 'token/of']) expect(text).not.toContain(secret)
+    expect(text).toContain('us-gov-west-1')
+  })
+
   test('credentials must be those of the type, named when one is missing or foreign (contract.md)', async () => {
     expect(await fieldOf({ credentials: {} })).toEqual([422, 'credentials.api_key'])
     expect(await fieldOf({ credentials: { api_key: 'x', refresh_token: 'y' } })).toEqual([

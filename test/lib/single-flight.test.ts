@@ -1,22 +1,24 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { createSingleFlight } from '../../src/lib/single-flight.ts'
 
-test('whoever asks while the work is under way shares it; afterwards it is done anew, also when it failed', async () => {
-  const flight = createSingleFlight<number>()
-  const gates: PromiseWithResolvers<number>[] = []
-  const work = () => {
-    const gate = Promise.withResolvers<number>()
-    gates.push(gate)
-    return gate.promise
-  }
-  const [first, second, other] = [flight.run('a', work), flight.run('a', work), flight.run('b', work)]
-  expect(gates).toHaveLength(2)
-  gates[0]?.resolve(1)
-  gates[1]?.reject(new Error('broken'))
-  expect(await Promise.all([first, second])).toEqual([1, 1])
-  await expect(other).rejects.toThrow('broken')
-  expect(flight.size).toBe(0)
-  const again = flight.run('b', work)
-  gates[2]?.resolve(3)
-  expect(await again).toBe(3)
+describe('single flight', () => {
+  test('whoever asks while it runs gets the same result; who asks later starts anew; keys are apart', async () => {
+    const flights = createSingleFlight<number>()
+    let runs = 0
+    const work = async () => ++runs
+    expect(await Promise.all([flights.run('a', work), flights.run('a', work), flights.run('b', work)])).toEqual([
+      1, 1, 2,
+    ])
+    expect(await flights.run('a', work)).toBe(3)
+  })
+
+  test('a failure is everybody’s who waited, and nobody’s after that', async () => {
+    const flights = createSingleFlight<string>()
+    const failing = () => {
+      throw new Error('no')
+    }
+    const waiting = [flights.run('a', failing), flights.run('a', async () => 'never run')]
+    expect((await Promise.allSettled(waiting)).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect(await flights.run('a', async () => 'yes')).toBe('yes')
+  })
 })

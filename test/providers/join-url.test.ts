@@ -27,7 +27,7 @@ test('an OpenAI sign-in account goes to the Codex endpoint with its account id (
     streaming: 'body',
     path: '/responses',
   } as const
-  expect(codex?.endpoint({ account, operation, model: 'm', version: 'v1', search: '' })).toBe(
+  expect(codex?.endpoint({ account, operation, model: 'm', version: 'v1', stream: false, search: '' })).toBe(
     'https://chatgpt.com/backend-api/codex/responses',
   )
   expect(codex?.authorize(account, 'token')).toEqual({ authorization: 'Bearer token', 'chatgpt-account-id': 'acc-1' })
@@ -45,7 +45,7 @@ test('a Gemini model with a slash or odd characters stays one path segment (REL-
     streaming: 'path',
     path: '/models/{model}:generateContent',
   } as const
-  expect(gemini?.endpoint({ account, operation, model: 'a/b c', version: 'v1beta', search: '?alt=sse' })).toBe(
-    'http://h/v1beta/models/a%2Fb%20c:generateContent?alt=sse',
-  )
+  expect(
+    gemini?.endpoint({ account, operation, model: 'a/b c', version: 'v1beta', stream: false, search: '?alt=sse' }),
+  ).toBe('http://h/v1beta/models/a%2Fb%20c:generateContent?alt=sse')
 })

@@ -60,7 +60,7 @@ function createWorld() {
     if (!found) return false
     const { balance: most, recordedIds } = found
     const seeds = [{ counter: FUNDS.counter, span: FUNDS.span, startMs: 0, used: 0, most }]
-    return counters.seed({ owner: OWNER, epoch: unknown.epoch, seeds, recordedIds })
+    return counters.seed({ owner: OWNER, epoch: unknown.epoch, seeds, recordedIds, isGuess: false })
   }
 
   function admit(instance: number, hold: number, readsNow: boolean): void {

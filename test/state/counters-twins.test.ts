@@ -36,6 +36,7 @@ const counter = fc.constantFrom(...COUNTERS)
 /** Of the requests admitted so far, counted from the last. */
 const request = fc.nat(4)
 const reading = {
+  isGuess: fc.nat(3).map((chance) => chance === 0),
   used: amount,
   most: fc.nat(60_000),
   recorded: fc.nat(31),
@@ -157,7 +158,7 @@ function playReading(run: Run, owner: string, item: Reading & { age: number }) {
     return { counter, span, startMs: starts[span.kind], used: item.used, most: counter === 'funds' ? item.most : null }
   })
   const recordedIds = unknown.requestIds.filter((_, bit) => item.recorded & (1 << bit))
-  return run.counters.seed({ owner, epoch: unknown.epoch, seeds, recordedIds })
+  return run.counters.seed({ owner, epoch: unknown.epoch, seeds, recordedIds, isGuess: item.isGuess })
 }
 
 let runs = 0
@@ -169,7 +170,7 @@ test.skipIf(!client)(
     const seen = new Map<string, number>()
     const count = (what: string) => seen.set(what, (seen.get(what) ?? 0) + 1)
     const sameAnswers = async (steps: Step[]) => {
-      const owner = `owner-${runs++}`
+      const owner = `owner-${runs++}-${make.RUN}`
       const memory = startRun((nowMs) => createMemoryCounters({ nowMs, ...TIMES }))
       const redis = startRun((nowMs) => createRedisCounters({ client: client as never, nowMs, ...TIMES }))
       for (const item of steps) {

@@ -90,7 +90,7 @@ function seed(
       const start = startMs ?? (span.kind === 'calendar' ? span.boundaries[1] : 0)
       return { counter, span, startMs: start, used, most: counter.startsWith('funds') ? (most ?? 0) : null }
     })
-  return counters.seed({ owner, epoch, seeds, recordedIds })
+  return counters.seed({ owner, epoch, seeds, recordedIds, isGuess: false })
 }
 
 async function bucket(name: string) {
@@ -104,7 +104,7 @@ async function kinds(outcomes: Promise<AdmissionOutcome>[]) {
 describe.each(implementations)('counters %s', (_name, build, isMissing) => {
   beforeEach(() => {
     counters = build()
-    owner = `owner-${owners++}`
+    owner = `owner-${owners++}-${make.RUN}`
   })
   const it = test.skipIf(isMissing)
 
@@ -388,11 +388,27 @@ describe.each(implementations)('counters %s', (_name, build, isMissing) => {
     expect((await admit([make.funds()], { charge: 1, acceptsStale: true })).kind).toBe('admitted')
   })
 
+  it('a guess serves while the database is away, never in the place of what was known, and is read again', async () => {
+    const limits = [make.funds()]
+    const guess = async (most: number) => {
+      const { epoch } = (await admit(limits)) as { epoch: string } & AdmissionOutcome
+      const seeds = [{ counter: 'funds', span: make.funds().span, startMs: 0, used: 0, most }]
+      return counters.seed({ owner, epoch, seeds, recordedIds: [], isGuess: true })
+    }
+    expect(await guess(100)).toBe(true)
+    expect(await bucket('funds')).toMatchObject({ most: 100, standing: 'stale' })
+    expect(await guess(5000)).toBe(true)
+    expect((await admit(limits, { charge: 101, acceptsStale: true })).kind).toBe('refused')
+    await settle(await admitted(limits, { charge: 30, acceptsStale: true }), { charge: 30 })
+    await know(limits, { most: 70 })
+    expect(await bucket('funds')).toMatchObject({ most: 70, used: 30, standing: 'known' })
+  })
+
   it('a restored request holds what it held, and settles as ever (KEY-8, OPS-5)', async () => {
     const limits = [make.slots(1), make.window(5), make.funds()]
     await know(limits, { most: 100 })
     const request = await admitted(limits, { charge: 60 })
-    owner = `owner-${owners++}`
+    owner = `owner-${owners++}-${make.RUN}`
     const record = { owner, requestId: request.id, takes: request.takes }
     await counters.restore(record)
     await counters.restore(record)
@@ -431,7 +447,7 @@ describe.each(implementations)('counters %s', (_name, build, isMissing) => {
 
   it('owners have nothing in common', async () => {
     await admitted([make.slots(1)], { id: 'same' })
-    owner = `owner-${owners++}`
+    owner = `owner-${owners++}-${make.RUN}`
     expect((await admit([make.slots(1)], { id: 'same' })).kind).toBe('admitted')
   })
 })

@@ -11,7 +11,7 @@ import { type Admission, createLimiter, type Limiter, type Spend } from '../../s
 import { createMemoryCounters } from '../../src/state/memory-counters.ts'
 import { createRedisCounters } from '../../src/state/redis-counters.ts'
 import type { Totals, TotalsQuery } from '../../src/state/totals.ts'
-import { DAY_MS, manualClock, START_MS } from '../support/counters.ts'
+import { DAY_MS, manualClock, RUN, START_MS } from '../support/counters.ts'
 import { makeKey, makeUser } from '../support/make.ts'
 import { connectRedis, startRedis } from '../support/redis.ts'
 
@@ -270,22 +270,40 @@ describe('the limiter', () => {
     expect(readings).toBe(2)
   })
 
-  test('database away: what was known goes on counting, what never was is refused with "later" (OPS-5)', async () => {
-    const { limiter, database, failures, counters } = setUp({ fundsNano: 100n })
+  test('database away: relaying goes on from what was known, and is read again once it is back (OPS-5)', async () => {
+    const { limiter, database, failures, queries, counters, clock } = setUp({ fundsNano: 100n })
     const payer: Payer = { kind: 'balance', id: 'user-1', availableNano: 100n }
-    await admitted(limiter, makeKey(), { payer, estimate: spend({ chargeNano: 40n }) })
+    const of = (chargeNano: bigint) => ({ payer, estimate: spend({ chargeNano }) })
+    const first = await admitted(limiter, makeKey(), of(40n))
     await counters.forget('user-1', ['balance:user-1:funds'])
     database.isAway = true
-    await admitted(limiter, makeKey(), { payer, estimate: spend({ chargeNano: 60n }) })
-    expect((await denied(limiter, makeKey(), { payer, estimate: spend({ chargeNano: 1n }) })).code).toBe(
+    const second = await admitted(limiter, makeKey(), of(60n))
+    expect((await denied(limiter, makeKey(), of(1n))).code).toBe('insufficient_user_quota')
+    // Asked once: it is not hammered while it is away.
+    expect([failures.length, queries.length]).toEqual([1, 2])
+    database.isAway = false
+    clock.advance(1000)
+    database.totals = { ...database.totals, fundsNano: 150n }
+    await admitted(limiter, makeKey(), of(50n))
+    await Promise.all([first.cancel(), second.cancel()])
+  })
+
+  test('database away: of a payer that nobody knows yet the directory’s money serves, of a key its whole limits (OPS-5)', async () => {
+    const { limiter, database, clock } = setUp({ fundsNano: 5n, key: { ...NO_TOTALS, dayCostNano: USD } })
+    database.isAway = true
+    const key = makeKey({ dailyCostLimitNano: USD })
+    const payer: Payer = { kind: 'balance', id: 'user-1', availableNano: 100n }
+    const asked = { payer, estimate: spend({ costNano: USD / 2n, chargeNano: 60n }) }
+    const admission = await admitted(limiter, key, asked)
+    expect((await denied(limiter, key, asked)).code).toBe('insufficient_user_quota')
+    await admission.settle(spend({ costNano: USD / 2n, chargeNano: 1n }))
+    database.isAway = false
+    clock.advance(1000)
+    // Now the truth is known: 5 nanodollars, of which one is spent, and a day whose limit was used up before.
+    expect((await denied(limiter, key, { payer, estimate: spend({ chargeNano: 5n }) })).code).toBe(
       'insufficient_user_quota',
     )
-    const stranger = makeKey({ id: 'key-2', userId: 'user-2', tokenLimit: 5 })
-    expect(await denied(limiter, stranger)).toMatchObject({ code: 'limits_unavailable', retryAfterSeconds: 1 })
-    expect(failures).toHaveLength(3)
-    database.isAway = false
-    database.totals = { ...database.totals, key: NO_TOTALS }
-    await admitted(limiter, stranger)
+    expect((await denied(limiter, key)).code).toBe('daily_cost_limit_exceeded')
   })
 
   test('in memory nothing is awaited', () => {
@@ -410,7 +428,7 @@ describe.each([
     clients.length === 0,
     () => clients.map((client) => createRedisCounters({ client, nowMs: noon })),
   ],
-] as [string, boolean, () => Counters[]][])('500 parallel requests %s (KEY-7)', (_name, isMissing, build) => {
+] as [string, boolean, () => Counters[]][])('500 parallel requests %s (KEY-7)', (name, isMissing, build) => {
   const estimate = spend({ tokens: 1000, costNano: USD / 100n, chargeNano: USD / 100n })
   const payer: Payer = { kind: 'balance', id: '', availableNano: 1n }
   const cases: [string, Partial<ApiKey>, Payer, number][] = [
@@ -440,7 +458,7 @@ describe.each([
   test.skipIf(isMissing).each(cases)(
     'against %s: exactly so many pass, and as many again when they have ended',
     async (title, limits, paying, passing) => {
-      const userId = `${title} ${_name}`.replaceAll(/\W/g, '-')
+      const userId = `${title} ${name} ${RUN}`.replaceAll(/\W/g, '-')
       const key = makeKey({ id: `key of ${userId}`.replaceAll(' ', '-'), userId, ...limits })
       const totals: Totals = { recordedIds: [], key: NO_TOTALS, fundsNano: (3n * USD) / 10n, subscription: null }
       const limiters = build().map((counters) =>

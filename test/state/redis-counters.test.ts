@@ -18,6 +18,7 @@ afterAll(async () => {
 })
 
 const redis = client as Redis
+const owner = (name: string) => `${name}-${make.RUN}`
 
 /** Counts what is sent. */
 function counting() {
@@ -47,23 +48,37 @@ describe.skipIf(!client)('counters on Redis', () => {
   test('an admission is one round trip, a settlement is another one', async () => {
     const { sent, counters } = counting()
     // The first of each sends the script's text as well.
-    await counters.admit(step('round-trips'))
-    await counters.settle({ owner: 'round-trips', requestId: 'none', actual: make.actual(), takes: [], isLate: false })
+    await counters.admit(step(owner('round-trips')))
+    await counters.settle({
+      owner: owner('round-trips'),
+      requestId: 'none',
+      actual: make.actual(),
+      takes: [],
+      isLate: false,
+    })
     sent.length = 0
     const limits = [make.slots(5), make.window(9), make.rpm(60), make.tpm(1000)]
-    const outcome = await counters.admit({ ...step('round-trips'), limits })
+    const outcome = await counters.admit({ ...step(owner('round-trips')), limits })
     expect(outcome.kind).toBe('admitted')
     expect(sent).toEqual(['evalsha'])
     const takes: readonly Take[] = outcome.kind === 'admitted' ? outcome.takes : []
-    await counters.settle({ owner: 'round-trips', requestId: 'request', actual: make.actual(), takes, isLate: false })
+    await counters.settle({
+      owner: owner('round-trips'),
+      requestId: 'request',
+      actual: make.actual(),
+      takes,
+      isLate: false,
+    })
     expect(sent).toEqual(['evalsha', 'evalsha'])
   })
 
   test('a server that has forgotten the scripts is sent them again', async () => {
     const { sent, counters } = counting()
     await redis.script('FLUSH')
-    expect((await counters.admit({ ...step('forgetful'), limits: [make.slots(1)] })).kind).toBe('admitted')
-    expect((await counters.admit({ ...step('forgetful', 'second'), limits: [make.slots(1)] })).kind).toBe('refused')
+    expect((await counters.admit({ ...step(owner('forgetful')), limits: [make.slots(1)] })).kind).toBe('admitted')
+    expect((await counters.admit({ ...step(owner('forgetful'), 'second'), limits: [make.slots(1)] })).kind).toBe(
+      'refused',
+    )
     expect(sent).toEqual(['evalsha', 'eval', 'evalsha'])
   })
 
@@ -76,10 +91,16 @@ describe.skipIf(!client)('counters on Redis', () => {
 
   test('another instance can settle, and then the first one can not any more (BIL-8)', async () => {
     const [one, other] = [createRedisCounters({ client: redis }), createRedisCounters({ client: redis })]
-    const admission = { ...step('two-instances'), limits: [make.slots(1)] }
+    const admission = { ...step(owner('two-instances')), limits: [make.slots(1)] }
     const outcome = await one.admit(admission)
     const takes = outcome.kind === 'admitted' ? outcome.takes : []
-    const settlement = { owner: 'two-instances', requestId: 'request', actual: make.actual(), takes, isLate: false }
+    const settlement = {
+      owner: owner('two-instances'),
+      requestId: 'request',
+      actual: make.actual(),
+      takes,
+      isLate: false,
+    }
     expect(await other.settle(settlement)).toBe(true)
     expect(await one.settle(settlement)).toBe(false)
     expect((await other.admit({ ...admission, requestId: 'next' })).kind).toBe('admitted')
@@ -89,36 +110,43 @@ describe.skipIf(!client)('counters on Redis', () => {
   test('keys go away by themselves, also those of a window that is longer than others are kept', async () => {
     const counters = createRedisCounters({ client: redis })
     const days = (count: number) => count * make.DAY_MS
-    await counters.admit({ ...step('short'), limits: [make.slots(1)] })
-    await counters.admit({ ...step('long'), limits: [make.window(1, days(30))] })
-    expect(await redis.pttl('tp:{short}:counters')).toBeWithin(days(7), days(8) + 1)
-    expect(await redis.pttl('tp:{long}:counters')).toBeWithin(days(30), days(31) + 1)
-    for (const name of ['records', 'due']) expect(await redis.pttl(`tp:{short}:${name}`)).toBeGreaterThan(days(7))
-    await counters.settle({ owner: 'short', requestId: 'request', actual: make.actual(), takes: [], isLate: false })
-    expect(await redis.pttl('tp:{short}:done')).toBeGreaterThan(days(7))
-    expect(await redis.exists('tp:{short}:records', 'tp:{short}:due')).toBe(0)
+    await counters.admit({ ...step(owner('short')), limits: [make.slots(1)] })
+    await counters.admit({ ...step(owner('long')), limits: [make.window(1, days(30))] })
+    expect(await redis.pttl(`tp:{${owner('short')}}:counters`)).toBeWithin(days(7), days(8) + 1)
+    expect(await redis.pttl(`tp:{${owner('long')}}:counters`)).toBeWithin(days(30), days(31) + 1)
+    for (const name of ['records', 'due'])
+      expect(await redis.pttl(`tp:{${owner('short')}}:${name}`)).toBeGreaterThan(days(7))
+    await counters.settle({
+      owner: owner('short'),
+      requestId: 'request',
+      actual: make.actual(),
+      takes: [],
+      isLate: false,
+    })
+    expect(await redis.pttl(`tp:{${owner('short')}}:done`)).toBeGreaterThan(days(7))
+    expect(await redis.exists(`tp:{${owner('short')}}:records`, `tp:{${owner('short')}}:due`)).toBe(0)
   })
 
   test('thousands of abandoned requests are given back in one step (KEY-8)', async () => {
     const clock = make.manualClock()
     const counters = createRedisCounters({ client: redis, nowMs: clock.nowMs, leaseMs: 1000 })
     const many = Array.from({ length: 2500 }, (_, index) => ({
-      ...step('abandoned', `request-${index}`),
+      ...step(owner('abandoned'), `request-${index}`),
       limits: [make.slots(2500), make.slots(9999, `slots-${index}`)],
     }))
     for (let at = 0; at < many.length; at += 100) {
       await Promise.all(many.slice(at, at + 100).map((admission) => counters.admit(admission)))
     }
-    expect((await counters.read('abandoned', ['slots'])).buckets[0]?.reserved).toBe(2500)
+    expect((await counters.read(owner('abandoned'), ['slots'])).buckets[0]?.reserved).toBe(2500)
     clock.advance(1000)
     const names = ['slots', ...many.map((_, index) => `slots-${index}`)]
-    const { buckets } = await counters.read('abandoned', names)
+    const { buckets } = await counters.read(owner('abandoned'), names)
     expect(buckets.map((bucket) => bucket?.reserved)).toEqual(names.map(() => 0))
   })
 
   test('a script’s own error is an error, not an answer', async () => {
-    await redis.set('tp:{broken}:counters', 'not a hash')
-    expect(createRedisCounters({ client: redis }).admit(step('broken'))).rejects.toThrow('WRONGTYPE')
+    await redis.set(`tp:{${owner('broken')}}:counters`, 'not a hash')
+    expect(createRedisCounters({ client: redis }).admit(step(owner('broken')))).rejects.toThrow('WRONGTYPE')
   })
 })
 
@@ -136,7 +164,9 @@ describe.skipIf(!cluster)('counters on a Redis Cluster (OPS-4)', () => {
       const asked = await counters.admit({ ...step(owner), limits })
       if (asked.kind !== 'unknown') throw new Error(asked.kind)
       const seeds = [{ counter: 'funds', span: { kind: 'total' } as const, startMs: 0, used: 0, most: 100 }]
-      expect(await counters.seed({ owner, epoch: asked.epoch, seeds, recordedIds: ['other'] })).toBe(true)
+      expect(await counters.seed({ owner, epoch: asked.epoch, seeds, recordedIds: ['other'], isGuess: false })).toBe(
+        true,
+      )
       const outcome = await counters.admit({ ...step(owner), limits })
       const takes = outcome.kind === 'admitted' ? outcome.takes : []
       expect((await counters.admit({ ...step(owner, 'second'), limits })).kind).toBe('refused')

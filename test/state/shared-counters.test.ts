@@ -8,7 +8,7 @@ import { createSharedCounters, type SharedMode } from '../../src/state/shared-co
 import * as make from '../support/counters.ts'
 import { connectRedis, startRedis } from '../support/redis.ts'
 
-const OWNER = 'owner'
+const OWNER = `owner-${make.RUN}`
 const LEASE_MS = 60_000
 
 /** Counters at the other end of a connection. `silent`: it does what it is told, and the answer is lost. */
@@ -67,7 +67,7 @@ async function know(counters: Counters, limits: Limit[], { most = 1000, recorded
   if (outcome.kind !== 'unknown') throw new Error(outcome.kind)
   const seeds = limits.map(({ counter, span }) => ({ counter, span, startMs: 0, used: 0, most }))
   const { epoch, requestIds } = outcome
-  return { wasSeeded: await counters.seed({ owner: OWNER, epoch, seeds, recordedIds }), requestIds }
+  return { wasSeeded: await counters.seed({ owner: OWNER, epoch, seeds, recordedIds, isGuess: false }), requestIds }
 }
 
 const bucket = (remote: { counters: MemoryCounters }, name: string) => remote.counters.read(OWNER, [name]).buckets[0]
@@ -197,7 +197,9 @@ describe('shared counters', () => {
     remote.state = 'down'
     await admit(counters, [make.slots(1)])
     const seeds = [{ counter: 'funds', span: { kind: 'total' } as const, startMs: 0, used: 0, most: 5 }]
-    expect(await counters.seed({ owner: OWNER, epoch: outcome.epoch, seeds, recordedIds: [] })).toBe(false)
+    expect(await counters.seed({ owner: OWNER, epoch: outcome.epoch, seeds, recordedIds: [], isGuess: false })).toBe(
+      false,
+    )
     expect((await admit(counters, [make.funds()])).kind).toBe('unknown')
   })
 
@@ -232,7 +234,7 @@ describe('shared counters', () => {
 })
 
 const server = await startRedis()
-test.skipIf(!server)(
+test.skipIf(!server?.isOwn)(
   'a Redis that is killed and started again is found and told everything, without anybody’s doing (OPS-5)',
   async () => {
     if (!server) return

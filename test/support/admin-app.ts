@@ -1,5 +1,6 @@
 /** The whole admin API over a real database, without a port. */
 import { type Admin, createAdmin } from '../../src/admin/admin.ts'
+import { openAccess } from '../../src/app/open-access.ts'
 import { RuntimeSettings, RuntimeSettingsPatch, readConfig, runtimeSettingsOf } from '../../src/config.ts'
 import { checkValue } from '../../src/core/check-value.ts'
 import { isDatabaseAway } from '../../src/db/away.ts'
@@ -25,19 +26,21 @@ export interface Answer {
   json: any
 }
 
-export async function adminApp() {
+/** `environment`: settings that a test needs. */
+export async function adminApp(environment: Record<string, string> = {}) {
   const database = await freshDatabase()
   await insertDefaultGroups(database.db)
-  const config = await readConfig({ environment: {} })
+  const config = await readConfig({ environment })
   if ('problems' in config) throw new Error(config.problems.join())
   const lines: string[] = []
   const changes: Change[] = []
   const time = { nowMs: Date.UTC(2026, 7, 1) }
   const clock = { nowMs: () => time.nowMs }
   const log = createLog({ pretty: false, write: (line) => lines.push(line) })
+  const box = createSecretbox('encryption key of the tests')
   const admin: Admin = createAdmin({
     db: database.db,
-    box: createSecretbox('encryption key of the tests'),
+    box,
     pepper: deriveSecret('encryption key of the tests', 'api key pepper v1'),
     apiKeyPrefix: 'tp_',
     outbound: { allowPrivate: true },
@@ -45,6 +48,7 @@ export async function adminApp() {
     onChange: (change) => void changes.push(change),
     rootToken: ROOT_TOKEN,
     configured: runtimeSettingsOf(config),
+    access: openAccess({ config, database, box }),
   })
   const authenticate = createCallerCheck({
     verifyToken: admin.tokens.verify,
@@ -79,7 +83,7 @@ export async function adminApp() {
 function checkAnswer(calls: readonly Call[], method: string, path: string, status: number, json: unknown): void {
   const [plain = ''] = path.split('?')
   const fits = (call: Call) =>
-    call.method === method && new RegExp(`^${call.path.replace(':id', '[^/]+')}$`).test(plain)
+    call.method === method && new RegExp(`^${call.path.replace(/:\w+/, '[^/]+')}$`).test(plain)
   const call = calls.find((candidate) => candidate.path === plain && fits(candidate)) ?? calls.find(fits)
   if (!call) return
   if (status !== call.status) throw new Error(`${method} ${path} answered ${status}, documented is ${call.status}`)

@@ -4,6 +4,8 @@ import type { Amounts, Limit, Span } from '../../src/core/limit.ts'
 
 export const START_MS = Date.UTC(2026, 6, 24, 12)
 export const DAY_MS = 86_400_000
+/** Part of every owner's name: a Redis that was there before may remember an earlier run. */
+export const RUN = crypto.randomUUID()
 
 export function manualClock(startMs = START_MS) {
   let at = startMs

@@ -1,6 +1,6 @@
 /**
- * Directories for tests of the embedded database, and server files that copy one ready cluster instead of running initdb
- * for each test (0.6 s).
+ * Directories for tests of the embedded database, and server files that copy one ready cluster instead of running
+ * initdb for each test (0.6 s).
  */
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -47,7 +47,8 @@ export async function embeddedPlace(): Promise<EmbeddedPlace> {
       return database
     },
     clear: async () => {
-      for (const { stop } of running) await stop()
+      // One that fails must not leave the servers of the others running.
+      await Promise.allSettled(running.map(({ stop }) => stop()))
       rmSync(root, { recursive: true, force: true })
     },
   }

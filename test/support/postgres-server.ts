@@ -1,6 +1,6 @@
 /**
- * One Postgres server for a run of tests: TEST_DATABASE_URL if set, else the one that `npm test` started, else an embedded
- * one of this process, in a temporary directory, without fsync.
+ * One Postgres server for a run of tests: TEST_DATABASE_URL if set, else the one that `npm test` started, else an
+ * embedded one of this process, in a temporary directory, without fsync.
  *
  * A run that was killed leaves its server behind: the next run ends it.
  */

@@ -1,6 +1,6 @@
 /**
- * One Redis for a run of tests: REDIS_URL if set (`npm test` sets it), else `redis-server` from the PATH, started on a free
- * port, without persistence, and killed at the end. Null: there is none; tests that need it skip, visibly:
+ * One Redis for a run of tests: REDIS_URL if set (`npm test` sets it), else `redis-server` from the PATH, started on a
+ * free port, without persistence, and killed at the end. Null: there is none; tests that need it skip, visibly:
  *
  *     const redisUrl = await testRedis()
  *     test.skipIf(redisUrl === null)('…', …)

@@ -1,6 +1,6 @@
 /**
- * A Redis for one test file: `redis-server` from the PATH on a free port, without persistence. Null: there is none, and tests that need it
- * skip, visibly:
+ * A Redis for one test file: `redis-server` from the PATH on a free port, without persistence; else the one at REDIS_URL. Null: there is
+ * neither, and tests that need it skip, visibly:
  *
  *     const server = await startRedis()
  *     test.skipIf(!server)('…', …)
@@ -12,6 +12,8 @@ import { createRedisClient, type RedisClient } from '../../src/state/redis-clien
 
 export interface RedisServer {
   url: string
+  /** False: it was there before (REDIS_URL), and may be in use. */
+  isOwn: boolean
   /** Kills it, without warning. */
   stop(): Promise<void>
   /** Starts it again, empty, on the same port. */
@@ -36,16 +38,16 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   throw new Error('redis-server is installed but does not start')
 }
 
-/** A server that is not ours can't be stopped; tests that need that check `canStop`. */
 function existing(url: string): RedisServer {
-  const refuse = () => Promise.reject(new Error('this Redis was not started by the test'))
-  return { url, stop: refuse, start: refuse }
+  const nothing = () => Promise.resolve()
+  return { url, isOwn: false, stop: nothing, start: nothing }
 }
 
 function ownServer(port: number, launch: () => Promise<Bun.Subprocess | null>, first: Bun.Subprocess): RedisServer {
   let child: Bun.Subprocess | null = first
   return {
     url: `redis://127.0.0.1:${port}`,
+    isOwn: true,
     async stop() {
       child?.kill('SIGKILL')
       await child?.exited

@@ -6,7 +6,7 @@
 import type { Account, ApiKey, Group, User } from '../../src/core/entities.ts'
 import { createPriceIndex } from '../../src/core/price-index.ts'
 import type { Receipt } from '../../src/core/receipt.ts'
-import { createCredentials } from '../../src/credentials/credentials.ts'
+import type { Credentials } from '../../src/credentials/credentials.ts'
 import { createWaitQueue, scheduleTimeout } from '../../src/lib/wait-queue.ts'
 import { createWatchdog } from '../../src/lib/watchdog.ts'
 import { OPERATIONS, type OperationId } from '../../src/protocols/operations.ts'
@@ -56,6 +56,16 @@ const SETTINGS: RelaySettings = {
   defaultRateMultiplier: 1_000_000,
 }
 
+/** API keys only; tokens are tested in test/credentials. */
+const API_KEYS: Credentials = {
+  secretOf: (account) => account.credentials.apiKey ?? null,
+  refreshAfter401: async () => null,
+  sign: async () => null,
+  troubleOf: () => null,
+  refreshNow: () => Promise.reject(new Error('not in this test')),
+  refreshDue: async () => ({ refreshed: 0, failed: 0 }),
+}
+
 export async function createTestRelay(options: TestRelayOptions) {
   const clock = { nowMs: Date.parse('2026-11-22T12:00:00Z') }
   const nowMs = () => clock.nowMs
@@ -99,7 +109,7 @@ export async function createTestRelay(options: TestRelayOptions) {
     queue,
     watchdog,
     sticky: createSticky({ nowMs }),
-    credentials: createCredentials(),
+    credentials: API_KEYS,
     limiter: createLimiter({
       counters: createMemoryCounters({ nowMs }),
       loadTotals: async () => ({ recordedIds: [], key: null, fundsNano: null, subscription: null }),
@@ -167,7 +177,7 @@ function send(script: Script, request: UpstreamRequest, sent: UpstreamRequest[])
     aborted.promise,
   ])
   answer.catch(() => undefined)
-  return { answer, abort: (reason: string) => aborted.reject(new Error(reason)) }
+  return { answer, limitsConnect: true, abort: (reason: string) => aborted.reject(new Error(reason)) }
 }
 
 async function toAnswer(answered: Answered, aborted: Promise<never>): Promise<UpstreamAnswer> {

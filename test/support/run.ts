@@ -1,6 +1,7 @@
 /**
- * `npm test`: starts Postgres and Redis once, runs `bun test` (its arguments are ours), ends them, and passes its exit code on.
- * Without redis-server and as root it is installed first, within a minute; without both, Redis tests are skipped and it says so.
+ * `npm test`: starts Postgres and Redis once, runs `bun test` (its arguments are ours), ends them, and passes its exit
+ * code on. Without redis-server and as root it is installed first, within a minute; without both, Redis tests are
+ * skipped and it says so.
  */
 import { SOCKET_DIRECTORY_VARIABLE, startTestServer } from './postgres-server.ts'
 import { startTestRedis } from './redis-server.ts'

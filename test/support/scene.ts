@@ -8,7 +8,20 @@ import { openRaw, type RawClient, type RawRequest } from './raw-client.ts'
 import { type Script, type ScriptedUpstream, startUpstream } from './scripted-upstream.ts'
 import { until } from './until.ts'
 
-export type Platform = 'openai' | 'anthropic' | 'gemini'
+export type Platform = 'openai' | 'anthropic' | 'gemini' | 'bedrock'
+
+export const AWS_SECRET = 'secret/of+the/AWS/account'
+
+/** What an account signs in with unless a test says otherwise. */
+const SIGN_IN: Readonly<Record<string, (index: number) => Record<string, string>>> = {
+  api_key: (index) => ({ api_key: `sk-of-account-${index}` }),
+  oauth: () => ({}),
+  aws: (index) => ({
+    aws_access_key_id: `AKIAOFTHEACCOUNT${index}`,
+    aws_secret_access_key: AWS_SECRET,
+    aws_region: 'us-east-1',
+  }),
+}
 
 /** Fields of an account as the admin API takes them; `credentials` are laid over an API key and the provider's URL. */
 export type AccountFields = { credentials?: Record<string, unknown>; path?: string; [field: string]: unknown }
@@ -95,15 +108,16 @@ export function useGateway(settings: Record<string, string> = {}): GatewayUse {
       const group = await admin<{ id: string }>('POST', '/admin/groups', { name, platform })
       const accounts: string[] = []
       for (const { credentials, path = '', ...fields } of wanted) {
+        const type = String(fields.type ?? (platform === 'bedrock' ? 'aws' : 'api_key'))
         const { id } = await admin<{ id: string }>('POST', '/admin/accounts', {
           name: `${name}-${accounts.length}`,
           platform,
-          type: 'api_key',
+          type,
           group_ids: [group.id],
           ...fields,
           credentials: {
             base_url: upstream.url + path,
-            ...(fields.type === 'oauth' ? {} : { api_key: `sk-of-account-${accounts.length}` }),
+            ...SIGN_IN[type]?.(accounts.length),
             ...credentials,
           },
         })

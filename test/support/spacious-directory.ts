@@ -1,6 +1,6 @@
 /**
- * Where tests keep data directories: in memory if there is enough of it, as copying a database of 330 files takes 25 ms there and
- * 200 ms on a slow disk.
+ * Where tests keep data directories: in memory if there is enough of it, as copying a database of 330 files takes 25 ms
+ * there and 200 ms on a slow disk.
  */
 import { statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,5 +1,6 @@
 /**
- * What must happen once when a test process ends. `bun test` fires no exit event; the preload's global `afterAll` runs these.
+ * What must happen once when a test process ends. `bun test` fires no exit event; the preload's global `afterAll` runs
+ * these.
  */
 const steps: (() => Promise<void>)[] = []
 

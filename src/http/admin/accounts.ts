@@ -52,8 +52,8 @@ export function accountCalls(accounts: AccountsAdmin): Call[] {
     create: {
       about:
         'Type `api_key` takes `credentials.api_key`, `oauth` takes `access_token` and/or `refresh_token` (`expires_at`, `chatgpt_account_id`), ' +
-        '`aws` (Bedrock) takes the AWS fields. `base_url` passes the outbound guard (OPS-10). Without `group_ids` it joins its ' +
-        "platform's default group (ACC-12). With a `model_mapping` it supports exactly its keys (ACC-2).",
+        '`aws` (Bedrock) takes the AWS fields; it serves `/v1/messages` to keys of the Bedrock groups it is in. `base_url` passes the outbound guard (OPS-10). Without `group_ids` it joins its ' +
+        "platform's default group (ACC-12); Bedrock has none, so name one. With a `model_mapping` it supports exactly its keys (ACC-2).",
       body: AccountCreate.schema,
       example: CREATE_EXAMPLE,
       run: accounts.create,

@@ -1,5 +1,6 @@
 /** All calls of the admin API, in the order in which Swagger shows them. */
 import type { Admin } from '../../admin/admin.ts'
+import { accountAccessCalls } from './account-access.ts'
 import { accountCalls } from './accounts.ts'
 import { auditCalls } from './audit.ts'
 import type { Call } from './call.ts'
@@ -16,6 +17,7 @@ export function adminCalls(admin: Admin, settings: SettingsSchemas): Call[] {
     ...userCalls(admin.users),
     ...groupCalls(admin.groups),
     ...accountCalls(admin.accounts),
+    ...accountAccessCalls(admin.access),
     ...proxyCalls(admin.proxies),
     ...keyCalls(admin.keys),
     ...usageCalls(admin.usage),

@@ -9,6 +9,7 @@ import { anthropicModel, anthropicModelList } from './models.ts'
 export const anthropic: ResponseSide = {
   id: 'anthropic',
   platform: 'anthropic',
+  platforms: ['anthropic', 'bedrock'],
   meter: anthropicMeter,
   gate: (_operation, framing) => anthropicGate(framing),
   readError: readErrorBody,

@@ -16,6 +16,8 @@ import { fromAnthropicUsage } from './usage.ts'
 /** `message_start` (about 500 bytes) and what may come before it: pings, comments; and behind it: a fallback block. */
 const HEAD_BYTES = 2048
 const ALL = Number.POSITIVE_INFINITY
+/** In an answer that a guardrail of Amazon Bedrock gave in the model's place; its `stop_reason` stays an ordinary one. */
+export const GUARDRAIL_KEY = 'amazon-bedrock-guardrailAction'
 /** Quotes in a text are escaped, so only the event's own type can stand there so. */
 const SELECTION: Selection = { skips: (block) => block.includes('"content_block_delta"'), first: ALL, last: ALL }
 
@@ -38,6 +40,7 @@ function readStream(pieces: readonly Piece[]): Reading {
   let usage: JsonObject = {}
   let closed = false
   let fallbackModel: string | null = null
+  let blocked = false
   for (const piece of pieces) {
     const event = asObject(piece.json)
     const error = eventError(piece)
@@ -46,6 +49,7 @@ function readStream(pieces: readonly Piece[]): Reading {
       reading.final = 'error'
     }
     if (!event) continue
+    blocked ||= isBlocked(event)
     if (event.type === 'message_start') {
       const message = asObject(event.message)
       reading.model ??= asText(message?.model)
@@ -60,8 +64,13 @@ function readStream(pieces: readonly Piece[]): Reading {
       reading.finishReason = asText(asObject(event.delta)?.stop_reason) ?? reading.finishReason
     } else if (event.type === 'message_stop' && reading.final === 'truncated') reading.final = 'completed'
   }
+  if (blocked && reading.final === 'completed') reading.final = 'blocked'
   settle(usage, closed, reading)
   return billedAs(fallbackModel, reading)
+}
+
+function isBlocked(said: JsonObject): boolean {
+  return said[GUARDRAIL_KEY] === 'INTERVENED'
 }
 
 function override(usage: JsonObject, later: JsonObject | null): JsonObject {
@@ -106,7 +115,7 @@ function readBody(kept: Kept): Reading {
   if (!body) return reading
   const error = body.type === 'error' || body.error ? errorOf(body) : null
   if (error !== null) return { ...reading, final: 'error', error }
-  reading.final = 'completed'
+  reading.final = isBlocked(body) ? 'blocked' : 'completed'
   reading.model = asText(body.model)
   reading.responseId = asText(body.id)
   reading.finishReason = asText(body.stop_reason)

@@ -9,6 +9,7 @@ import { geminiModel, geminiModelList } from './models.ts'
 export const gemini: ResponseSide = {
   id: 'gemini',
   platform: 'gemini',
+  platforms: ['gemini'],
   meter: geminiMeter,
   gate: (_operation, framing) => geminiGate(framing),
   readError: readErrorBody,

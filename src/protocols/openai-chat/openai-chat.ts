@@ -10,6 +10,7 @@ import { createUsageChunkFilter } from './usage-filter.ts'
 export const openaiChat: ResponseSide = {
   id: 'openai-chat',
   platform: 'openai',
+  platforms: ['openai'],
   meter: openaiChatMeter,
   gate: (_operation, framing) => openaiChatGate(framing),
   readError: readErrorBody,

@@ -10,6 +10,7 @@ import { openaiResponsesMeter } from './meter.ts'
 export const openaiResponses: ResponseSide = {
   id: 'openai-responses',
   platform: 'openai',
+  platforms: ['openai'],
   meter: openaiResponsesMeter,
   gate: (_operation, framing) => openaiResponsesGate(framing),
   readError: readErrorBody,

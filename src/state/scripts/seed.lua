@@ -1,6 +1,6 @@
 -- Makes counters known: what the database knew + settled requests that were not in it yet. Twin of core/seed.ts.
--- ARGV  5 epoch   6 number of seeds   for each: counter, span, start, used, most or ''   then the ids of requests that the database has
--- Returns 1, or 0: something changed since, read again.
+-- ARGV  5 epoch   6 guess ('1')   7 number of seeds   for each: counter, span, start, used, most or ''   then the ids of requests that the database has
+-- Returns 1, or 0: something changed since, read again. A guess is for counters of which nothing is known, and leaves them stale.
 
 local function start_of(seed, stored, uses)
   if seed.span.kind == 'c' then return math.max(stored, seed.start) end
@@ -52,13 +52,17 @@ end
 
 local function seed_all()
   if argument() ~= epoch() then return 0 end
+  local is_guess = argument() == '1'
   local seeds, seeding = parse_seeds()
   while at < #ARGV do forget_settled(argument(), seeding) end
   local _, uses = settled_records()
   for _, seed in ipairs(seeds) do
     local bucket = bucket_of(seed.counter)
-    if not (bucket and bucket.standing == 'k') then
-      put_bucket(seed.counter, merge(seed, bucket, uses[seed.counter] or {}))
+    local standing = bucket and bucket.standing
+    if standing ~= 'k' and not (is_guess and standing == 's') then
+      local merged = merge(seed, bucket, uses[seed.counter] or {})
+      if is_guess then merged.standing = 's' end
+      put_bucket(seed.counter, merged)
     end
   end
   return 1

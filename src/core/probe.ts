@@ -1,0 +1,18 @@
+/** What a test of an account found (ACC-15): the relay finds it, the admin API and the command line show it. */
+import type { Account } from './entities.ts'
+import type { FailureCause } from './failure.ts'
+
+export interface ProbeResult {
+  ok: boolean
+  /** Null: there was no answer. */
+  status: number | null
+  ms: number
+  /** The upstream's name of the model that was asked for. */
+  model: string
+  cause: FailureCause | null
+  message: string | null
+  upstreamRequestId: string | null
+}
+
+/** `model` null: the cheapest that makes sense. Null: this kind of account can't be tested. */
+export type SendProbe = (account: Account, model: string | null) => Promise<ProbeResult | null>

@@ -1,0 +1,29 @@
+/**
+ * What can go wrong with an HTTP/1.1 exchange, by where it went wrong. Messages name hosts and codes, never headers, bodies or credentials.
+ *
+ * `dns`, `connect`, `tls`, `proxy`, `timeout`: no connection was had. `closed`: the peer closed before the answer was whole.
+ * `protocol`: the peer does not speak HTTP/1.1 as RFC 9112 has it. `request`: what was to be sent cannot be sent. `aborted`: by the caller.
+ */
+export type Http1ErrorKind =
+  | 'dns'
+  | 'connect'
+  | 'tls'
+  | 'proxy'
+  | 'timeout'
+  | 'closed'
+  | 'protocol'
+  | 'request'
+  | 'aborted'
+
+export class Http1Error extends Error {
+  readonly kind: Http1ErrorKind
+  /** The system's or TLS library's own word (ECONNREFUSED, ERR_TLS_CERT_ALTNAME_INVALID), when there is one. */
+  readonly code: string | null
+
+  constructor(kind: Http1ErrorKind, message: string, code: string | null = null) {
+    super(message)
+    this.name = 'Http1Error'
+    this.kind = kind
+    this.code = code
+  }
+}

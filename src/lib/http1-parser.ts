@@ -1,0 +1,216 @@
+/**
+ * An incremental parser of HTTP/1.1 responses (RFC 9112): chunks of a connection in, heads and body bytes out. Pure.
+ *
+ * One `data` per `push` at most: the bodies of all HTTP chunks in a pushed buffer are moved together in place (one move of memory costs
+ * less than one more write to the client), so that `push` may overwrite the buffer it is given and the delivered bytes are a view into it,
+ * valid as long as that buffer. With one HTTP chunk per buffer, which is how paced events come, nothing is moved or copied.
+ *
+ * The same head and bytes come out wherever the input was cut. Interim responses (1xx) are skipped; 101 was never asked for. Trailers are
+ * checked and dropped. What is wrong throws an `Http1Error('protocol')`, after the good bytes before it were delivered.
+ */
+import { Http1Error } from './http1-error.ts'
+import { type Http1Head, parseFields, parseHead } from './http1-head.ts'
+import { createLineBlock } from './http1-lines.ts'
+
+export interface Http1Sink {
+  onHead(head: Http1Head): void
+  onData(bytes: Uint8Array): void
+}
+
+export interface Http1Parser {
+  /** Makes ready for the response to a request of this method. */
+  expect(method: string): void
+  /** Gives how many bytes belonged to this response; fewer than there are only once it is `done`. */
+  push(bytes: Uint8Array): number
+  /** The response is whole. */
+  readonly done: boolean
+  /** The connection has ended: was that how this response was to end? */
+  endsHere(): boolean
+}
+
+export interface Http1Limits {
+  /** Of a status line with its fields, and of trailers. */
+  mostHeadBytes: number
+  mostFields: number
+  /** Of a chunk's size line with its extensions. */
+  mostChunkLineBytes: number
+  mostInterim: number
+}
+
+export const HTTP1_LIMITS: Http1Limits = {
+  mostHeadBytes: 65_536,
+  mostFields: 256,
+  mostChunkLineBytes: 4096,
+  mostInterim: 16,
+}
+
+const HEAD = 0
+const SIZE = 1
+const EXTENSION = 2
+const SIZE_LF = 3
+const CHUNK = 4
+const CHUNK_CR = 5
+const CHUNK_LF = 6
+const TRAILERS = 7
+const LENGTH = 8
+const CLOSE = 9
+const DONE = 10
+
+const CR = 13
+const LF = 10
+
+/** Value of a hexadecimal digit, -1 for every other byte. */
+const HEX = Int8Array.from({ length: 256 }, (_, byte) => {
+  const value = Number.parseInt(String.fromCharCode(byte), 16)
+  return Number.isNaN(value) ? -1 : value
+})
+
+export function createHttp1Parser(sink: Http1Sink, limits: Http1Limits = HTTP1_LIMITS): Http1Parser {
+  const lines = createLineBlock(limits.mostHeadBytes)
+  let state = DONE
+  let method = 'GET'
+  let interim = 0
+  /** Bytes still to come of the chunk or of a body of known length. */
+  let remaining = 0
+  let sizeDigits = 0
+  let lineBytes = 0
+  /** The run of body bytes gathered in the buffer being pushed. */
+  let runStart = 0
+  let runEnd = 0
+
+  function push(bytes: Uint8Array): number {
+    runStart = 0
+    runEnd = 0
+    try {
+      return scan(bytes)
+    } finally {
+      if (runEnd > runStart)
+        sink.onData(runStart === 0 && runEnd === bytes.length ? bytes : bytes.subarray(runStart, runEnd))
+    }
+  }
+
+  function scan(bytes: Uint8Array): number {
+    let at = 0
+    while (at < bytes.length && state !== DONE) {
+      if (state === CHUNK || state === LENGTH) at = takeBody(bytes, at)
+      else if (state === HEAD) at = takeHead(bytes, at)
+      else if (state === TRAILERS) at = takeTrailers(bytes, at)
+      else if (state === CLOSE) at = gather(bytes, at, bytes.length)
+      else if (state === SIZE && lineBytes === 0) at = takeWholeChunks(bytes, at)
+      else takeChunkFraming(bytes[at++] as number)
+    }
+    return at
+  }
+
+  function takeHead(bytes: Uint8Array, at: number): number {
+    // Anything else (TLS, HTTP/2, a mail server) is refused at its first byte instead of being waited out.
+    if (lines.size === 0 && bytes[at] !== 72) throw new Http1Error('protocol', 'not an HTTP/1.1 response')
+    const next = lines.push(bytes, at)
+    if (next < 0) return bytes.length
+    const head = parseHead(lines.take(), method, limits.mostFields)
+    if (head.status < 200) {
+      if (head.status === 101) throw new Http1Error('protocol', 'switched protocols unasked')
+      if (++interim > limits.mostInterim) throw new Http1Error('protocol', 'too many interim responses')
+      return next
+    }
+    remaining = head.contentLength
+    if (head.framing === 'none') state = DONE
+    else if (head.framing === 'length') state = LENGTH
+    else if (head.framing === 'close') state = CLOSE
+    else startChunk()
+    sink.onHead(head)
+    return next
+  }
+
+  function takeTrailers(bytes: Uint8Array, at: number): number {
+    const next = lines.push(bytes, at)
+    if (next < 0) return bytes.length
+    parseFields(lines.take(), 0, limits.mostFields)
+    state = DONE
+    return next
+  }
+
+  function takeBody(bytes: Uint8Array, at: number): number {
+    const end = Math.min(bytes.length, at + remaining)
+    remaining -= end - at
+    if (remaining === 0) state = state === CHUNK ? CHUNK_CR : DONE
+    return gather(bytes, at, end)
+  }
+
+  /**
+   * The fast path: regular chunks that are whole in this buffer (35 ns each against 200 byte by byte). Stops at the first that is not, having
+   * taken one byte of it the slow way, which knows all that a chunk may be and refuses the rest.
+   */
+  function takeWholeChunks(bytes: Uint8Array, start: number): number {
+    let at = start
+    for (;;) {
+      let size = 0
+      let cr = at
+      for (
+        let digit = HEX[bytes[cr] as number] ?? -1;
+        digit >= 0 && cr - at < 7;
+        digit = HEX[bytes[++cr] as number] ?? -1
+      ) {
+        size = size * 16 + digit
+      }
+      const end = cr + 2 + size
+      const whole = size > 0 && bytes[cr] === CR && bytes[cr + 1] === LF && bytes[end] === CR && bytes[end + 1] === LF
+      if (!whole) break
+      gather(bytes, cr + 2, end)
+      at = end + 2
+    }
+    if (at < bytes.length) takeSizeLine(bytes[at++] as number)
+    return at
+  }
+
+  /** Adds bytes to the run, moving them up to its end when framing lies between. */
+  function gather(bytes: Uint8Array, start: number, end: number): number {
+    if (runEnd === runStart) runStart = runEnd = start
+    else if (start !== runEnd) bytes.copyWithin(runEnd, start, end)
+    runEnd += end - start
+    return end
+  }
+
+  function startChunk(): void {
+    state = SIZE
+    sizeDigits = 0
+    lineBytes = 0
+  }
+
+  function takeChunkFraming(byte: number): void {
+    if (state === CHUNK_CR && byte === CR) state = CHUNK_LF
+    else if (state === CHUNK_LF && byte === LF) startChunk()
+    else if (state === SIZE_LF && byte === LF) state = remaining === 0 ? TRAILERS : CHUNK
+    else if (state === SIZE || state === EXTENSION) takeSizeLine(byte)
+    else throw new Http1Error('protocol', 'malformed chunk framing')
+  }
+
+  function takeSizeLine(byte: number): void {
+    if (++lineBytes > limits.mostChunkLineBytes) throw new Http1Error('protocol', 'chunk size line too long')
+    const digit = state === SIZE ? (HEX[byte] as number) : -1
+    if (digit >= 0) {
+      remaining = remaining * 16 + digit
+      if (++sizeDigits > 16 || remaining > Number.MAX_SAFE_INTEGER) throw new Http1Error('protocol', 'chunk too large')
+    } else if (sizeDigits === 0) throw new Http1Error('protocol', 'malformed chunk size')
+    else if (byte === CR) state = SIZE_LF
+    // Some servers pad the size with spaces (RFC 9112, 7.1.1 has BWS before an extension too).
+    else if (state === SIZE && (byte === 0x3b || byte === 0x20 || byte === 0x09)) state = EXTENSION
+    else if (state === SIZE || (byte < 0x20 && byte !== 0x09) || byte === 0x7f) {
+      throw new Http1Error('protocol', 'malformed chunk size line')
+    }
+  }
+
+  return {
+    expect(nextMethod) {
+      method = nextMethod
+      state = HEAD
+      interim = 0
+      remaining = 0
+    },
+    push,
+    get done() {
+      return state === DONE
+    },
+    endsHere: () => state === CLOSE || state === DONE,
+  }
+}
