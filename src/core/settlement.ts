@@ -53,8 +53,8 @@ export interface SettlementInput {
   /** As the protocol's meter read it. */
   usage: Usage | null
   usageCertainty: 'final' | 'provisional' | 'none'
-  /** Estimate of the generated tokens that the client received (`estimateRelayedTokens`). */
-  relayedTokens: number
+  /** Estimate of the generated tokens that the client received (`estimateRelayedTokens`): 0 of an embedding. Null: it received no answer. */
+  relayedTokens: number | null
   /** Estimate of the request's input (`estimateTokens`). */
   estimatedInputTokens: number
 }
@@ -78,7 +78,7 @@ export function settle(input: SettlementInput): Settlement {
 
 function knowledgeOf({ usage, usageCertainty, relayedTokens }: SettlementInput): Knowledge {
   if (usage !== null && usageCertainty !== 'none') return usageCertainty
-  return relayedTokens > 0 ? 'relayed' : 'nothing'
+  return relayedTokens === null ? 'nothing' : 'relayed'
 }
 
 function chargedUsage(charge: Verdict['charge'], input: SettlementInput): Usage {
@@ -87,9 +87,9 @@ function chargedUsage(charge: Verdict['charge'], input: SettlementInput): Usage 
     case 'measured':
       return measured
     case 'measured-and-relayed':
-      return { ...measured, output: Math.max(measured.output, input.relayedTokens) }
+      return { ...measured, output: Math.max(measured.output, input.relayedTokens ?? 0) }
     case 'estimated':
-      return { ...NO_USAGE, input: input.estimatedInputTokens, output: input.relayedTokens }
+      return { ...NO_USAGE, input: input.estimatedInputTokens, output: input.relayedTokens ?? 0 }
     case 'nothing':
       return NO_USAGE
   }

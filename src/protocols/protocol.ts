@@ -107,6 +107,8 @@ export interface Gate {
   readonly firstData: boolean
   /** Whole frames seen so far (REL-11 holds at most 64). */
   readonly frames: number
+  /** Characters of the frames before the first content: they repeat the request, and are no part of an answer (BIL-9). */
+  readonly openingLength: number
   /** Set when `fault`: what the stream said, or null when it was malformed or empty. */
   readonly error: UpstreamError | null
 }

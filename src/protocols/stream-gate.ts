@@ -26,6 +26,7 @@ interface State {
   error: UpstreamError | null
   firstData: boolean
   frames: number
+  openingLength: number
   /** Text of the frame that is open, and its first character that is no blank ('' while there is none). */
   pending: string
   first: string
@@ -45,6 +46,7 @@ export function createGate(framing: Framing, dialect: GateDialect): Gate {
     error: null,
     firstData: false,
     frames: 0,
+    openingLength: 0,
     pending: '',
     first: '',
     skipping: false,
@@ -69,6 +71,9 @@ export function createGate(framing: Framing, dialect: GateDialect): Gate {
     },
     get frames() {
       return state.frames
+    },
+    get openingLength() {
+      return state.openingLength
     },
     get error() {
       return state.error
@@ -100,8 +105,7 @@ function judge(state: State, piece: Piece): void {
 function readSse(state: State, text: string): void {
   if (text.includes('\n')) readBlocks(state)
   if (state.decided !== 'hold') return
-  // Three characters can hold the beginning of any blank line.
-  if (state.skipping) state.pending = state.pending.slice(-3)
+  if (state.skipping) skip(state)
   else readOpenFrame(state, text)
 }
 
@@ -116,6 +120,7 @@ function readBlocks(state: State): void {
     state.frames++
     if (!skipped) judge(state, readPiece(block))
     if (state.decided !== 'hold') return
+    state.openingLength += block.length
   }
 }
 
@@ -135,12 +140,20 @@ function firstOf(state: State): string {
   return state.first
 }
 
+/** Three characters can hold the beginning of any blank line. */
+function skip(state: State): void {
+  const kept = state.pending.slice(-3)
+  state.openingLength += state.pending.length - kept.length
+  state.pending = kept
+}
+
 function judgeBeginning(state: State): void {
   const block = readBlock(state.pending)
   const prefix = readPrefix(block.data ?? '')
   judge(state, prefix === undefined ? pieceOf(block) : jsonPiece(prefix.value, block.event))
   state.skipping = true
-  state.pending = ''
+  if (state.decided === 'hold') skip(state)
+  else state.pending = ''
   state.first = ''
 }
 

@@ -41,8 +41,7 @@ export async function answerStream(
       exchange.firstTokenMs = elapsedMs(exchange)
     },
     passFault: (error) => error !== null && judge(failureOfStreamError(error)).next === 'pass',
-    onEnd: (end) =>
-      conclude(deps, exchange, call, framing, meter, { ...end, contentBytes: meter.bytes - tap.openingBytes }),
+    onEnd: (end) => conclude(deps, exchange, call, framing, meter, { ...end, contentBytes: tap.contentBytes }),
     onClientGone: () => hangUpOrDrain(call, meter),
   })
   exchange.onClientGone = tap.clientLeft

@@ -79,7 +79,7 @@ function conclude(deps: AnswerDeps, exchange: Exchange, status: number, reading:
     errorCode: bad ? (reading.error?.code ?? reading.error?.type ?? 'upstream_error') : null,
     errorMessage: reading.error?.message ?? null,
     reading,
-    relayedBytes: bytes,
+    relayedBytes: bad || reading.final === 'blocked' ? 0 : bytes,
   })
 }
 

@@ -22,7 +22,7 @@ export interface Outcome {
   errorMessage: string | null
   /** What the response said about itself; null when nothing came. */
   reading: Reading | null
-  /** Body bytes of the response that went by, without what came before any content. */
+  /** Bytes of the answer that went by: without what came before its content, and none of what only says that there is no answer. */
   relayedBytes: number
 }
 
@@ -136,12 +136,14 @@ function priceOf(deps: SettleDeps, exchange: Exchange, model: string): ResolvedP
 
 /** Stand-ins for what was not measured, from sizes; asked for only when a report is missing. */
 function estimates(exchange: Exchange, outcome: Outcome, price: ResolvedPrice | null) {
-  if (outcome.reading?.usageCertainty === 'final') return { relayedTokens: 0, estimatedInputTokens: 0 }
+  const { relayedBytes } = outcome
+  if (outcome.reading?.usageCertainty === 'final') return { relayedTokens: null, estimatedInputTokens: 0 }
   const { protocol, operation } = exchange.call
   const stream = exchange.inspected?.stream ?? false
   const { generates } = operation
+  const relayedTokens = generates ? estimateRelayedTokens(protocol.id, relayedBytes, stream) : 0
   return {
-    relayedTokens: generates ? estimateRelayedTokens(protocol.id, outcome.relayedBytes, stream) : 0,
+    relayedTokens: relayedBytes > 0 ? relayedTokens : null,
     estimatedInputTokens: estimateTokens({
       protocol: protocol.id,
       bodyBytes: exchange.body.length,

@@ -43,8 +43,8 @@ export interface Tap {
   decided: Promise<'commit' | 'fault'>
   /** What the gate read, when the decision was `fault`. */
   readonly faultError: UpstreamError | null
-  /** Bytes before the chunk in which content began; all of them while none was seen. What repeats the request is not generated (BIL-9). */
-  readonly openingBytes: number
+  /** Bytes since the content began; what came before it was not generated (BIL-9). 0 while none was seen. */
+  readonly contentBytes: number
   /** The client's body; asked for once, after `commit`. */
   readable(): ReadableStream<Uint8Array>
   clientLeft(): void
@@ -67,7 +67,6 @@ interface DirectController {
 export function createTap(input: TapInput): Tap {
   const { body, meter, gate, transform } = input
   let phase: 'hold' | 'ready' | 'flow' | 'drain' | 'over' = 'hold'
-  let openingBytes = 0
   /** Until then the gate looks on, also when the stream was committed for another reason. */
   let contentSeen = false
   let firstDataSeen = false
@@ -103,7 +102,6 @@ export function createTap(input: TapInput): Tap {
     const state = gate.push(chunk)
     noteFirstData()
     contentSeen = state === 'commit'
-    if (!contentSeen) openingBytes += chunk.length
     return state
   }
 
@@ -185,8 +183,8 @@ export function createTap(input: TapInput): Tap {
     get faultError() {
       return gate.error
     },
-    get openingBytes() {
-      return openingBytes
+    get contentBytes() {
+      return contentSeen ? meter.bytes - gate.openingLength : 0
     },
     readable: () =>
       new ReadableStream({

@@ -18,7 +18,7 @@ const FACTS: Record<Knowledge, Omit<SettlementInput, 'ending'>> = {
   final: { usage: report, usageCertainty: 'final', relayedTokens: 80, estimatedInputTokens: 1200 },
   provisional: { usage: report, usageCertainty: 'provisional', relayedTokens: 80, estimatedInputTokens: 1200 },
   relayed: { usage: null, usageCertainty: 'none', relayedTokens: 80, estimatedInputTokens: 1200 },
-  nothing: { usage: null, usageCertainty: 'none', relayedTokens: 0, estimatedInputTokens: 1200 },
+  nothing: { usage: null, usageCertainty: 'none', relayedTokens: null, estimatedInputTokens: 1200 },
 }
 
 const measured = { usage: report, refund: 'remainder', metering: 'measured' }
@@ -54,6 +54,11 @@ describe('what is charged when it ends badly, cell by cell (BIL-8, BIL-9)', () =
 })
 
 describe('parts of the rules', () => {
+  test('an embedding whose vendor reports no usage is charged for its estimated input, not given away (BIL-9)', () => {
+    const settlement = settle({ ending: 'completed', ...FACTS.relayed, relayedTokens: 0 })
+    expect(settlement).toMatchObject({ usage: usage({ input: 1200 }), metering: 'partly_estimated' })
+  })
+
   test('input only measured, nothing relayed: the input is charged, and that output is a guess is said (BIL-9)', () => {
     const settlement = settle({ ending: 'broken', ...FACTS.provisional, relayedTokens: 0 })
     expect(settlement.usage).toEqual(report)

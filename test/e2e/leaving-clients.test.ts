@@ -279,13 +279,13 @@ describe('five hundred leaving clients', () => {
     expect(key).toMatchObject({ request_count: count, total_tokens: count * expected })
   }
 
-  /** What is resident when it has stopped falling. */
+  /** What is resident when it has stopped falling by megabytes. */
   async function settledMemory(pid: number): Promise<number> {
     let lowest = residentBytes(pid)
     let fellAt = performance.now()
     const settled = () => {
       const now = residentBytes(pid)
-      if (now < lowest) fellAt = performance.now()
+      if (now < lowest - 2 * MEGABYTE) fellAt = performance.now()
       lowest = Math.min(lowest, now)
       return performance.now() - fellAt > IDLE_MS
     }

@@ -74,6 +74,7 @@ for (const [name, { operation, neutral, content, end, error }] of Object.entries
           error: null,
           firstData: true,
           frames: neutral.length + 1,
+          openingLength: neutral.reduce((sum, frame) => sum + sse(frame).trimEnd().length, 0),
         })
       }
       expect(gateEveryWay(operation, sse(...neutral, content).replaceAll('\n', '\r\n')).state).toBe('commit')
@@ -169,7 +170,8 @@ describe('gates', () => {
     const created = named({ type: 'response.created', response: { instructions: 'i'.repeat(200_000) } })
     const delta = named({ type: 'response.output_text.delta', delta: 'x' })
     expect(gateEveryWay(responses, sse(created))).toMatchObject({ state: 'hold', firstData: true, frames: 1 })
-    expect(gateEveryWay(responses, sse(created, delta))).toMatchObject({ state: 'commit', frames: 2 })
+    const openingLength = sse(created).trimEnd().length
+    expect(gateEveryWay(responses, sse(created, delta))).toMatchObject({ state: 'commit', frames: 2, openingLength })
     const gate = PROTOCOLS['openai-responses'].gate(responses, 'sse')
     const large = bytesOf(sse(named({ type: 'response.output_text.delta', delta: 'x'.repeat(100_000) })))
     expect(gate.push(large.subarray(0, 60_000))).toBe('hold')

@@ -11,6 +11,7 @@ export interface Recorded {
   family: string
   stream: boolean
   httpStatus: number
+  contentType: string
   body: Uint8Array
   expected: {
     model: string | null
@@ -48,6 +49,7 @@ export function recorded(): Recorded[] {
       family: meta.family,
       stream: meta.stream,
       httpStatus: meta.response.status,
+      contentType: meta.response.headers?.['content-type'] ?? (meta.stream ? 'text/event-stream' : 'application/json'),
       body: new Uint8Array(readFileSync(join(folder, dirname(name), meta.file))),
       expected: meta.expected,
       normalized: meta.normalized,

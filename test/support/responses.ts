@@ -57,6 +57,7 @@ export interface GateResult {
   error: UpstreamError | null
   firstData: boolean
   frames: number
+  openingLength: number
 }
 
 /** What the gate has decided after these bytes; with `ended`, after the end of the body. The same at every split. */
@@ -78,7 +79,8 @@ function gateOneWay(
   let state: GateState = 'hold'
   for (const chunk of feed.chunks) state = gate.push(chunk)
   if (feed.ended) state = gate.end()
-  return { state, error: gate.error, firstData: gate.firstData, frames: gate.frames }
+  const { error, firstData, frames, openingLength } = gate
+  return { state, error, firstData, frames, openingLength }
 }
 
 function eventLine(entry: { event?: string }): string {
