@@ -130,9 +130,9 @@ export interface Protocol {
   errorEvent(denial: Denial, requestId: string, cut: StreamCut): string
   /**
    * The stream ended with an error of its own: must an `errorEvent` follow for clients to see it (REL-13)? Codex ignores a bare `error`
-   * event and only heeds `response.failed`.
+   * event and only heeds `response.failed`; Gemini CLI takes an error inside an event for an empty chunk.
    */
-  errorNeedsEvent(reading: Reading): boolean
+  errorNeedsEvent(reading: Reading, framing: Framing): boolean
   /** What may be written between events to keep a quiet connection open (REL-15); null: nothing is safe there. */
   keepAlive: string | null
   /** Keeps from the client the usage chunk that only we asked for (REL-8); null where there is no such thing. */

@@ -103,7 +103,7 @@ function conclude(
     relayedBytes: end.contentBytes,
   })
   const { protocol } = exchange.call
-  if (!cut && !(told && protocol.errorNeedsEvent(reading))) return null
+  if (!cut && !(told && protocol.errorNeedsEvent(reading, framing))) return null
   const event = protocol.errorEvent(denial, exchange.id, { framing, responseId: reading.responseId })
   return new TextEncoder().encode(meter.lead() + event)
 }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { DENIALS, type DenialCode, deny } from '../../src/core/denial.ts'
 import { OPERATIONS } from '../../src/protocols/operations.ts'
+import type { Reading } from '../../src/protocols/protocol.ts'
 import { PROTOCOLS } from '../../src/protocols/table.ts'
 import { gateEveryWay, readEveryWay } from '../support/responses.ts'
 
@@ -147,6 +148,15 @@ describe('the end of a broken stream', () => {
     expect(eventOf('openai-chat')).toMatch(/^data: \{"error":\{.*\}\}\n\n$/)
     expect(eventOf('anthropic')).toMatch(/^event: error\ndata: \{"type":"error",.*\}\n\n$/)
     expect(eventOf('gemini')).toMatch(/^data: (\{"error":\{.*\}\})\r\n\r\n\1$/)
+  })
+
+  test('follows an error that the upstream itself said where clients would miss it: Codex, Gemini CLI (REL-13)', () => {
+    const needs = (id: keyof typeof PROTOCOLS, final: 'error' | 'failed', framing: 'sse' | 'json-array' = 'sse') =>
+      PROTOCOLS[id].errorNeedsEvent({ final } as Reading, framing)
+    expect([needs('openai-responses', 'error'), needs('openai-responses', 'failed')]).toEqual([true, false])
+    // An array is closed by then: nothing can follow.
+    expect([needs('gemini', 'error'), needs('gemini', 'error', 'json-array')]).toEqual([true, false])
+    expect([needs('openai-chat', 'error'), needs('anthropic', 'error')]).toEqual([false, false])
   })
 
   test('of a Responses stream is response.failed with the id of the stream (REL-13)', () => {

@@ -15,7 +15,7 @@ export const gemini: ResponseSide = {
   readError: readErrorBody,
   errorBody: geminiErrorBody,
   errorEvent: geminiErrorEvent,
-  errorNeedsEvent: () => false,
+  errorNeedsEvent: (reading, framing) => framing === 'sse' && reading.final === 'error',
   // Comments break Gemini CLI, and its streams know no other filler (REL-15).
   keepAlive: null,
   usageFilter: null,
