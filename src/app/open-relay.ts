@@ -4,7 +4,6 @@
  */
 
 import type { Config } from '../config.ts'
-import { builtInPrices } from '../core/built-in-prices.ts'
 import { deny } from '../core/denial.ts'
 import type { SendProbe } from '../core/probe.ts'
 import type { Receipt } from '../core/receipt.ts'
@@ -27,14 +26,14 @@ import type { Upstream } from '../relay/upstream.ts'
 import type { CounterNews } from '../state/counter-news.ts'
 import { createDirectory, type Directory, platformPool } from '../state/directory.ts'
 import { createHealth, type Health } from '../state/health.ts'
-import { createPrices } from '../state/price-book.ts'
+import type { Prices } from '../state/price-book.ts'
 import { createSticky } from '../state/sticky.ts'
 import { createDirectoryLoader } from './directory-loader.ts'
 import { openHealthKeeper } from './keep-health.ts'
-import { loadPrices } from './load-prices.ts'
 import { type OpenedCredentials, openCredentials } from './open-credentials.ts'
 import type { Data } from './open-data.ts'
 import { openLimits } from './open-limits.ts'
+import { openPrices } from './open-prices.ts'
 import { outputPrice } from './output-price.ts'
 import { toRelaySettings } from './relay-settings.ts'
 
@@ -49,6 +48,7 @@ export interface OpenedRelay {
   news: CounterNews
   /** `memory`, or how the shared counters are doing (OPS-5). */
   countersMode(): string
+  prices: Prices
   /** Reads the operator's prices again (BIL-2). */
   reloadPrices(): Promise<void>
   /** Takes new run-time settings; requests under way keep what they have read. */
@@ -82,9 +82,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     prefixOf: (accountId) => snapshotPrefix(directory, accountId),
   })
   const health: Health = createHealth({ pool: directory.pool, nowMs, onChange: keeper.note })
-  const prices = createPrices(builtInPrices())
-  const reloadPrices = async () => prices.replace(await loadPrices(data.database.db))
-  await reloadPrices()
+  const { prices, reload: reloadPrices } = await openPrices(data.database.db)
   const limits = await openLimits(config, data, directory, { log, stack })
   const receipts = await openReceipts(config, data, limits.news, { log, stack })
   const watchdog = await stack.use(
@@ -146,6 +144,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     health,
     news: limits.news,
     countersMode: () => limits.counters.mode,
+    prices,
     reloadPrices,
     configure: (changed) => void Object.assign(settings, toRelaySettings(changed)),
     close() {
