@@ -18,6 +18,7 @@ import { createWaitQueue, scheduleTimeout } from '../lib/wait-queue.ts'
 import { createWatchdog } from '../lib/watchdog.ts'
 import { providerFor } from '../providers/table.ts'
 import { createFetchUpstream } from '../relay/fetch-upstream.ts'
+import { createKeyInfo, type KeyInfo } from '../relay/key-info.ts'
 import { createModels, type Models } from '../relay/models.ts'
 import { createProbe } from '../relay/probe.ts'
 import { createRelay, type Relay, type RelayDeps } from '../relay/relay.ts'
@@ -40,6 +41,7 @@ import { toRelaySettings } from './relay-settings.ts'
 export interface OpenedRelay {
   relay: Relay
   models: Models
+  keyInfo: KeyInfo
   credentials: OpenedCredentials
   probe: SendProbe
   directory: Directory
@@ -126,6 +128,13 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
   }
   return {
     relay: createRelay(deps),
+    keyInfo: createKeyInfo({
+      directory,
+      limiter: limits.limiter,
+      loadTotals: limits.loadTotals,
+      nowMs,
+      timeZone: config.timezone,
+    }),
     models: createModels({
       directory,
       upstream,
