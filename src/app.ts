@@ -56,6 +56,8 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
       apiKeyPrefix: config.apiKeyPrefix,
       outbound: { allowPrivate: config.allowPrivateUpstreams },
       clock: systemClock,
+      prices: async () => relay.prices,
+      priceSource: config.priceSource,
       onChange: hear,
       rootToken: data.adminToken.value,
       configured: runtimeSettingsOf(config),
@@ -123,7 +125,7 @@ function listen(
   const failed = (error: unknown) => log.error('a change could not be read', { error })
   return listenForChanges(sql, {
     onChange: (change) => void hear(change).catch(failed),
-    onReconnect: () => void relay.directory.load().catch(failed),
+    onReconnect: () => void Promise.all([relay.directory.load(), relay.reloadPrices()]).catch(failed),
   })
 }
 

@@ -6,17 +6,19 @@ import { findUsageRecordById, listUsageRecords, type UsageFilter } from '../db/u
 import { type AccountAccess, createAccountAccessAdmin } from './account-access.ts'
 import { createAccountsAdmin } from './accounts.ts'
 import { createAdminTokensAdmin } from './admin-tokens.ts'
-import type { AdminDeps } from './deps.ts'
 import { createGroupsAdmin } from './groups.ts'
 import { createKeysAdmin } from './keys.ts'
+import type { PriceRefreshDeps } from './price-refresh.ts'
+import { createPricesAdmin } from './prices.ts'
 import { createProxiesAdmin } from './proxies.ts'
 import { createSettingsAdmin, type Settings } from './settings.ts'
+import { createSubscriptionsAdmin } from './subscriptions.ts'
 import { createUsersAdmin } from './users.ts'
 
 export type Admin = ReturnType<typeof createAdmin>
 
 export function createAdmin(
-  deps: AdminDeps & { rootToken: string | null; configured: Readonly<Settings>; access: AccountAccess },
+  deps: PriceRefreshDeps & { rootToken: string | null; configured: Readonly<Settings>; access: AccountAccess },
 ) {
   const { db } = deps
   const accounts = createAccountsAdmin(deps)
@@ -27,6 +29,8 @@ export function createAdmin(
     access: createAccountAccessAdmin({ ...deps, accounts }),
     keys: createKeysAdmin(deps),
     proxies: createProxiesAdmin(deps),
+    subscriptions: createSubscriptionsAdmin(deps),
+    prices: createPricesAdmin(deps),
     settings: createSettingsAdmin(deps),
     tokens: createAdminTokensAdmin(deps),
     audit: { list: (query: PageQuery & AuditFilter) => listAuditEntries(db, query) },

@@ -40,7 +40,7 @@ export async function openHttp({ config, admin, relay, log, stack }: HttpInput) 
       isDatabaseAway,
     },
   }
-  const routes = relayRoutes({ relay: relay.relay, models: relay.models, clientAddress })
+  const routes = relayRoutes({ relay: relay.relay, models: relay.models, keyInfo: relay.keyInfo, clientAddress })
   const common = { log, version: VERSION, checks, unknownEndpoint }
   const ownPort = config.adminPort !== null
   const app = createHttpApp({

@@ -8,10 +8,13 @@ import { type CounterNews, createCounterNews } from '../state/counter-news.ts'
 import type { Directory } from '../state/directory.ts'
 import { createLimiter, type Limiter } from '../state/limiter.ts'
 import { type OpenCounters, openCounters } from '../state/open-counters.ts'
+import type { TotalsLoader } from '../state/totals.ts'
 import type { Data } from './open-data.ts'
 
 export interface OpenedLimits {
   limiter: Limiter
+  /** Totals of keys and payers in the database. */
+  loadTotals: TotalsLoader
   news: CounterNews
   counters: OpenCounters
 }
@@ -35,13 +38,14 @@ export async function openLimits(
       }),
     (opened) => opened.stop(),
   )
+  const loadTotals: TotalsLoader = (query) => loadLimitTotals(data.database.sql, query, config.timezone)
   const limiter = createLimiter({
     counters: counters.counters,
-    loadTotals: (query) => loadLimitTotals(data.database.sql, query, config.timezone),
+    loadTotals,
     nowMs,
     timeZone: config.timezone,
     onLoadFailure: (error) => log.error('totals behind limits could not be read; the last known go on', { error }),
   })
   const { findKey, findUser } = directory
-  return { limiter, counters, news: createCounterNews({ counters: counters.counters, findKey, findUser }) }
+  return { limiter, loadTotals, counters, news: createCounterNews({ counters: counters.counters, findKey, findUser }) }
 }

@@ -4,7 +4,6 @@
  */
 
 import type { Config } from '../config.ts'
-import { builtInPrices } from '../core/built-in-prices.ts'
 import { deny } from '../core/denial.ts'
 import type { Platform } from '../core/platform.ts'
 import type { SendProbe } from '../core/probe.ts'
@@ -21,6 +20,7 @@ import { createWatchdog } from '../lib/watchdog.ts'
 import { PROTOCOLS } from '../protocols/table.ts'
 import { providerFor } from '../providers/table.ts'
 import { createFetchUpstream } from '../relay/fetch-upstream.ts'
+import { createKeyInfo, type KeyInfo } from '../relay/key-info.ts'
 import { createModels, type Models } from '../relay/models.ts'
 import { createProbe } from '../relay/probe.ts'
 import { createRelay, type Relay, type RelayDeps } from '../relay/relay.ts'
@@ -29,20 +29,21 @@ import type { Upstream } from '../relay/upstream.ts'
 import type { CounterNews } from '../state/counter-news.ts'
 import { createDirectory, type Directory, platformPool } from '../state/directory.ts'
 import { createHealth, type Health } from '../state/health.ts'
-import { createPrices } from '../state/price-book.ts'
+import type { Prices } from '../state/price-book.ts'
 import { createSticky } from '../state/sticky.ts'
 import { createDirectoryLoader } from './directory-loader.ts'
 import { openHealthKeeper } from './keep-health.ts'
-import { loadPrices } from './load-prices.ts'
 import { type OpenedCredentials, openCredentials } from './open-credentials.ts'
 import type { Data } from './open-data.ts'
 import { openLimits } from './open-limits.ts'
+import { openPrices } from './open-prices.ts'
 import { outputPrice } from './output-price.ts'
 import { toRelaySettings } from './relay-settings.ts'
 
 export interface OpenedRelay {
   relay: Relay
   models: Models
+  keyInfo: KeyInfo
   credentials: OpenedCredentials
   probe: SendProbe
   directory: Directory
@@ -51,6 +52,7 @@ export interface OpenedRelay {
   news: CounterNews
   /** `memory`, or how the shared counters are doing (OPS-5). */
   countersMode(): string
+  prices: Prices
   /** Reads the operator's prices again (BIL-2). */
   reloadPrices(): Promise<void>
   /** Takes new run-time settings; requests under way keep what they have read. */
@@ -84,9 +86,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     prefixOf: (accountId) => snapshotPrefix(directory, accountId),
   })
   const health: Health = createHealth({ pool: directory.pool, nowMs, onChange: keeper.note })
-  const prices = createPrices(builtInPrices())
-  const reloadPrices = async () => prices.replace(await loadPrices(data.database.db))
-  await reloadPrices()
+  const { prices, reload: reloadPrices } = await openPrices(data.database.db)
   const limits = await openLimits(config, data, directory, { log, stack })
   const receipts = await openReceipts(config, data, limits.news, { log, stack })
   const watchdog = await stack.use(
@@ -130,6 +130,13 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
   }
   return {
     relay: createRelay(deps),
+    keyInfo: createKeyInfo({
+      directory,
+      limiter: limits.limiter,
+      loadTotals: limits.loadTotals,
+      nowMs,
+      timeZone: config.timezone,
+    }),
     models: createModels({
       directory,
       upstream,
@@ -148,6 +155,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     health,
     news: limits.news,
     countersMode: () => limits.counters.mode,
+    prices,
     reloadPrices,
     configure: (changed) => void Object.assign(settings, toRelaySettings(changed)),
     close() {

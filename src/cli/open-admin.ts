@@ -8,6 +8,7 @@ import { type Admin, createAdmin } from '../admin/admin.ts'
 import { openPepper } from '../admin/pepper.ts'
 import { openEncryptionKey } from '../admin/secrets.ts'
 import { openAccess } from '../app/open-access.ts'
+import { openPrices } from '../app/open-prices.ts'
 import { type Config, runtimeSettingsOf } from '../config.ts'
 import { insertDefaultGroups } from '../db/bootstrap.ts'
 import { createDatabase, type Target } from '../db/client.ts'
@@ -49,6 +50,8 @@ export function withAdmin<T>(config: Config, use: (admin: Admin) => Promise<T>):
         apiKeyPrefix: config.apiKeyPrefix,
         outbound: { allowPrivate: config.allowPrivateUpstreams },
         clock: systemClock,
+        prices: async () => (await openPrices(database.db)).prices,
+        priceSource: config.priceSource,
         // Running instances hear it from the database.
         onChange: () => {},
         rootToken: null,

@@ -6,6 +6,9 @@ import type { PriceRow } from './price.ts'
 import { decodePriceTable, type PriceTable } from './price-table.ts'
 import table from './prices.gen.json' with { type: 'json' }
 
+/** State of the table: "2026-07-24". */
+export const BUILT_IN_DATE: string = table.date
+
 /** Decoded anew at each call: call it once, at start. */
 export function builtInPrices(): PriceRow[] {
   return decodePriceTable(table as unknown as PriceTable)

@@ -63,11 +63,8 @@ export interface KeyCheck {
 export function checkKey(input: KeyCheck): Denial | null {
   const { policy, user, group, platform } = input
   const { key } = policy
-  if (!key.active) return deny('api_key_disabled', 'This API key is disabled. Ask your administrator.')
-  if (key.expiresAtMs !== null && key.expiresAtMs <= input.nowMs) {
-    return deny('api_key_expired', 'This API key has expired. Ask your administrator for a new one.')
-  }
-  if (user && user.status !== 'active') return deny('user_disabled', 'The user of this API key is disabled.')
+  const holderDenial = checkHolder(policy, user, input.nowMs)
+  if (holderDenial) return holderDenial
   if (!mayReach(key, platform)) {
     return deny('platform_not_allowed', `This API key has no permission for ${PERMISSION_OF[platform]} endpoints.`)
   }
@@ -76,10 +73,21 @@ export function checkKey(input: KeyCheck): Denial | null {
   if (!policy.clientAllowed(input.userAgent)) {
     return deny('client_not_allowed', 'This API key may not be used with this client.')
   }
-  if (policy.checksIp && !(input.address && policy.ipAllowed(input.address))) {
-    return deny('ip_not_allowed', 'This API key may not be used from this address.')
+  return checkAddress(policy, input.address)
+}
+
+/** Is the key good at all, whatever it is used for? */
+export function checkHolder({ key }: KeyPolicy, user: User | null, nowMs: number): Denial | null {
+  if (!key.active) return deny('api_key_disabled', 'This API key is disabled. Ask your administrator.')
+  if (key.expiresAtMs !== null && key.expiresAtMs <= nowMs) {
+    return deny('api_key_expired', 'This API key has expired. Ask your administrator for a new one.')
   }
-  return null
+  return user && user.status !== 'active' ? deny('user_disabled', 'The user of this API key is disabled.') : null
+}
+
+export function checkAddress(policy: KeyPolicy, address: string | null): Denial | null {
+  if (!policy.checksIp || (address && policy.ipAllowed(address))) return null
+  return deny('ip_not_allowed', 'This API key may not be used from this address.')
 }
 
 function checkGroup(group: Group | null, user: User | null, platform: Platform): Denial | null {

@@ -3,8 +3,8 @@
  * fraction of the cost of binding 47 values each.
  */
 import type { Receipt } from '../core/receipt.ts'
-import { totalTokens, type Usage } from '../core/usage.ts'
-import { TOKEN_PARTS, type TokenParts } from '../schema/usage-records.ts'
+import { totalTokens } from '../core/usage.ts'
+import { partsOf } from '../schema/token-parts.ts'
 import { cleanText } from './page.ts'
 
 /** Columns of usage_records in the order of the insert, with the types that the JSON's values are read as. */
@@ -124,15 +124,4 @@ function recordOf(receipt: Receipt): Record<Column, unknown> {
     user_agent: receipt.userAgent?.slice(0, TEXT_LENGTH),
     client_ip: receipt.clientIp ?? undefined,
   }
-}
-
-/** Null when the request had none of them, as most have not. */
-function partsOf(usage: Usage): TokenParts | null {
-  let parts: TokenParts | null = null
-  for (const part of TOKEN_PARTS) {
-    if (usage[part] === 0) continue
-    parts ??= {}
-    parts[part] = usage[part]
-  }
-  return parts
 }

@@ -1,11 +1,14 @@
 /** Run-time settings: a name and a JSON value each; what they mean and may be is checked by the caller. */
-import { inArray, sql } from 'drizzle-orm'
+import { inArray, ne, sql } from 'drizzle-orm'
 import { settings } from '../schema/settings.ts'
 import { notifyChange } from './changes.ts'
 import type { Db } from './client.ts'
 
+/** Name of the one value that is no setting: see ./price-table.ts. */
+export const PRICE_TABLE = 'refreshed price table'
+
 export async function listSettings(db: Db): Promise<Record<string, unknown>> {
-  const rows = await db.select().from(settings).orderBy(settings.name)
+  const rows = await db.select().from(settings).where(ne(settings.name, PRICE_TABLE)).orderBy(settings.name)
   return Object.fromEntries(rows.map(({ name, value }) => [name, value]))
 }
 

@@ -83,7 +83,11 @@ function parametersOf({ path, query }: Call): object[] {
 }
 
 function responsesOf(call: Call): Record<string, object> {
-  const statuses = [...(call.body || call.query ? [400] : []), 401, ...(call.method === 'GET' ? [] : [403])]
+  const statuses = [
+    ...(call.body || call.query ? [400] : []),
+    401,
+    ...(call.method === 'GET' || call.readOnly ? [] : [403]),
+  ]
   statuses.push(...call.problems, ...(call.body ? [422] : []), 429, 503)
   const success = call.answer ? { description: 'Done', content: jsonContent(call.answer) } : { description: 'Done' }
   const failures = statuses.map((status) => [String(status), problemResponse(status)] as const)

@@ -12,6 +12,7 @@ import { OPERATIONS } from '../protocols/operations.ts'
 import type { Operation } from '../protocols/protocol.ts'
 import { PROTOCOLS } from '../protocols/table.ts'
 import type { Call } from '../relay/exchange.ts'
+import type { KeyInfo } from '../relay/key-info.ts'
 import type { Models } from '../relay/models.ts'
 import type { Relay } from '../relay/relay.ts'
 import { denialResponse } from '../relay/respond.ts'
@@ -20,6 +21,7 @@ import type { AddressSource, ClientAddress } from './client-address.ts'
 export interface RelayRoutesDeps {
   relay: Relay
   models: Models
+  keyInfo: KeyInfo
   clientAddress: ClientAddress
 }
 
@@ -43,7 +45,7 @@ const GEMINI_VERBS: Readonly<Record<string, Operation>> = {
   batchEmbedContents: OPERATIONS.batch_embed_contents,
 }
 
-export function relayRoutes({ relay, models, clientAddress }: RelayRoutesDeps) {
+export function relayRoutes({ relay, models, keyInfo, clientAddress }: RelayRoutesDeps) {
   const toCall = createToCall(clientAddress)
   return (app: AnyElysia): AnyElysia => {
     const none = { parse: 'none', detail: { hide: true } } as const
@@ -76,6 +78,7 @@ export function relayRoutes({ relay, models, clientAddress }: RelayRoutesDeps) {
       )
       for (const path of [`/${version}/models`, `/${version}/models/*`]) app.head(path, () => new Response(null), none)
     }
+    app.get('/v1/key', ({ request, server }) => keyInfo(toCall(request, server, listOperation(request, 'v1'))), none)
     app.head('/api/hello', () => new Response(null), none)
     return app
   }

@@ -2,7 +2,7 @@
  * Who is asking: reads the key from where clients put it (KEY-2), looks it up in memory (KEY-3) and checks what needs no body (KEY-4).
  * Never awaits. A refusal here leaves no receipt: nobody is known yet.
  */
-import { type Denial, deny } from '../core/denial.ts'
+import { type Denial, deny, isDenial } from '../core/denial.ts'
 import type { Group, User } from '../core/entities.ts'
 import { checkKey, type KeyPolicy, mayReach } from '../core/key.ts'
 import type { Platform } from '../core/platform.ts'
@@ -36,12 +36,8 @@ export function readKey(headers: Headers, queryKey: string | null): string | nul
 }
 
 export function authenticate(deps: AuthenticateDeps, call: Call, nowMs: number): Caller | Denial {
-  const secret = readKey(call.request.headers, call.queryKey)
-  if (!secret) {
-    return deny('missing_api_key', 'No API key was given. Send it as "authorization: Bearer <key>" or "x-api-key".')
-  }
-  const policy = secret.length > LONGEST_KEY ? null : deps.directory.findKeyBySecret(secret)
-  if (!policy) return deny('invalid_api_key', 'Incorrect API key provided.')
+  const policy = findKey(deps.directory, call)
+  if (isDenial(policy)) return policy
   const user = policy.key.userId === null ? null : deps.directory.findUser(policy.key.userId)
   const group = deps.simple ? null : groupOf(deps.directory, policy, call)
   const platform = platformFor(call, policy, group)
@@ -56,6 +52,16 @@ function platformFor({ protocol }: Call, { key }: KeyPolicy, group: Group | null
   const { platform, platforms } = protocol
   if (group) return platforms.includes(group.platform) ? group.platform : platform
   return platforms.find((candidate) => mayReach(key, candidate)) ?? platform
+}
+
+/** The key that the request carries, as it is known here; nothing about it is checked yet. */
+export function findKey(directory: Directory, call: Call): KeyPolicy | Denial {
+  const secret = readKey(call.request.headers, call.queryKey)
+  if (!secret) {
+    return deny('missing_api_key', 'No API key was given. Send it as "authorization: Bearer <key>" or "x-api-key".')
+  }
+  const policy = secret.length > LONGEST_KEY ? null : directory.findKeyBySecret(secret)
+  return policy ?? deny('invalid_api_key', 'Incorrect API key provided.')
 }
 
 /** The key's own group, else the platform's default one (ACC-12): one key may so reach every platform. */

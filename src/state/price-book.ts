@@ -10,12 +10,16 @@ export interface Prices {
   bookFor(accountId: string | null): PriceBook
   /** Replaces the operator's prices, and the accounts' own, by these. */
   replace(rows: readonly { row: PriceRow; accountId: string | null }[]): void
+  /** Puts another table in the place of the built-in one (a refresh). */
+  replaceTable(rows: readonly PriceRow[]): void
+  /** The table in force: built in, or an operator's refresh. */
+  table(): readonly PriceRow[]
   /** Names with a price, for lists of models (ACC-2). */
   modelsOf(platform: Platform): readonly string[]
 }
 
 export function createPrices(builtInRows: readonly PriceRow[]): Prices {
-  const builtIn = createPriceIndex(builtInRows, { aliases: true })
+  let builtIn = createPriceIndex(builtInRows, { aliases: true })
   let operator = createPriceIndex([], { aliases: false })
   let accounts = new Map<string, PriceIndex>()
   const names = new Map<Platform, readonly string[]>()
@@ -45,11 +49,16 @@ export function createPrices(builtInRows: readonly PriceRow[]): Prices {
         ]),
       )
     },
+    replaceTable(rows) {
+      builtIn = createPriceIndex(rows, { aliases: true })
+      names.clear()
+    },
+    table: () => builtIn.rows,
     modelsOf(platform) {
       let known = names.get(platform)
       if (!known) {
         const vendor = VENDORS_OF_PLATFORM[platform][0] ?? platform
-        known = [...new Set(builtInRows.filter((row) => row.vendor === vendor).map((row) => bareName(row.model)))]
+        known = [...new Set(builtIn.rows.filter((row) => row.vendor === vendor).map((row) => bareName(row.model)))]
         names.set(platform, known)
       }
       return known

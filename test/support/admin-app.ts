@@ -1,6 +1,7 @@
 /** The whole admin API over a real database, without a port. */
 import { type Admin, createAdmin } from '../../src/admin/admin.ts'
 import { openAccess } from '../../src/app/open-access.ts'
+import { openPrices } from '../../src/app/open-prices.ts'
 import { RuntimeSettings, RuntimeSettingsPatch, readConfig, runtimeSettingsOf } from '../../src/config.ts'
 import { checkValue } from '../../src/core/check-value.ts'
 import { isDatabaseAway } from '../../src/db/away.ts'
@@ -30,6 +31,7 @@ export interface Answer {
 export async function adminApp(environment: Record<string, string> = {}) {
   const database = await freshDatabase()
   await insertDefaultGroups(database.db)
+  const opened = await openPrices(database.db)
   const config = await readConfig({ environment })
   if ('problems' in config) throw new Error(config.problems.join())
   const lines: string[] = []
@@ -45,7 +47,12 @@ export async function adminApp(environment: Record<string, string> = {}) {
     apiKeyPrefix: 'tp_',
     outbound: { allowPrivate: true },
     clock,
-    onChange: (change) => void changes.push(change),
+    prices: async () => opened.prices,
+    priceSource: config.priceSource,
+    async onChange(change) {
+      changes.push(change)
+      if (change.kind === 'price') await opened.reload()
+    },
     rootToken: ROOT_TOKEN,
     configured: runtimeSettingsOf(config),
     access: openAccess({ config, database, box }),

@@ -35,6 +35,8 @@ export interface Call {
   bodyExample?: unknown
   /** No body at all is taken for `{}`. */
   bodyMayBeEmpty?: boolean
+  /** Changes nothing, although it is no GET: viewers may call it. */
+  readOnly?: boolean
   /** Largest body; bodies of admin calls are small, imports are not. */
   maxBodyBytes?: number
   status: 200 | 201 | 204

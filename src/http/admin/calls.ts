@@ -6,8 +6,10 @@ import { auditCalls } from './audit.ts'
 import type { Call } from './call.ts'
 import { groupCalls } from './groups.ts'
 import { keyCalls } from './keys.ts'
+import { priceCalls } from './prices.ts'
 import { proxyCalls } from './proxies.ts'
 import { type SettingsSchemas, settingsCalls } from './settings.ts'
+import { subscriptionCalls } from './subscriptions.ts'
 import { tokenCalls } from './tokens.ts'
 import { usageCalls } from './usage.ts'
 import { userCalls } from './users.ts'
@@ -20,6 +22,8 @@ export function adminCalls(admin: Admin, settings: SettingsSchemas): Call[] {
     ...accountAccessCalls(admin.access),
     ...proxyCalls(admin.proxies),
     ...keyCalls(admin.keys),
+    ...subscriptionCalls(admin.subscriptions),
+    ...priceCalls(admin.prices),
     ...usageCalls(admin.usage),
     ...settingsCalls(admin.settings, settings),
     ...auditCalls(admin.audit),

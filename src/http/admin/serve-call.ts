@@ -53,7 +53,7 @@ async function runCall(call: Call, incoming: Incoming, deps: ServeDeps, requestI
   const { request, server, id } = incoming
   const actor = await deps.authenticate(request, server)
   if (isProblem(actor)) return actor
-  if (call.method !== 'GET' && actor.role !== 'admin') {
+  if (call.method !== 'GET' && !call.readOnly && actor.role !== 'admin') {
     return problem(403, 'read_only_token', 'this token may only read; the call needs an admin token')
   }
   if (id === null) return notFound()
