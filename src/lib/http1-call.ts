@@ -7,7 +7,7 @@ import type { Dialling } from './http1-dial.ts'
 import { Http1Error } from './http1-error.ts'
 import type { Http1Head } from './http1-head.ts'
 import type { Pool } from './http1-pool.ts'
-import { type Http1Request, type Http1Route, requestHead, routeOf } from './http1-request.ts'
+import { type Http1Request, type Http1Route, requestHead } from './http1-request.ts'
 
 export interface CallSink {
   onHead(head: Http1Head): void
@@ -27,6 +27,8 @@ export interface Http1Call {
 
 export interface CallDeps {
   pool: Pool<Http1Connection>
+  /** `routeOf`, remembered. */
+  routeTo(url: string, proxyUrl: string | null): Http1Route
   nowMs(): number
   staleWithinMs: number
   connect(
@@ -41,7 +43,7 @@ export function startCall(deps: CallDeps, request: Http1Request, sink: CallSink)
   let route: Http1Route
   let head: Uint8Array
   try {
-    route = routeOf(request.url, request.proxyUrl)
+    route = deps.routeTo(request.url, request.proxyUrl)
     head = requestHead(request, route)
   } catch (error) {
     return failedCall(error, sink)

@@ -5,10 +5,10 @@
  *
  * If it fails: `onFail` of the response under way, once, and the connection is closed; an idle one only tells `onIdleClose`.
  */
-import type { Wire, WireSocket } from './http1-dial.ts'
 import { Http1Error } from './http1-error.ts'
 import type { Http1Head } from './http1-head.ts'
 import { createHttp1Parser } from './http1-parser.ts'
+import type { Wire, WireSocket } from './http1-wire.ts'
 
 export interface ResponseSink {
   onHead(head: Http1Head): void
@@ -97,7 +97,7 @@ export function createConnection({ socket, wire, overTls, onIdleClose }: Connect
       const used = parser.push(bytes)
       if (parser.done && response !== null) complete(used === bytes.length)
     } catch (error) {
-      fail(error instanceof Http1Error ? error : new Http1Error('protocol', 'response could not be read'))
+      fail(error instanceof Http1Error ? error : new Http1Error('protocol', 'response could not be read', error))
     }
   }
 
@@ -117,11 +117,7 @@ export function createConnection({ socket, wire, overTls, onIdleClose }: Connect
     response = null
     if (sink === null) onIdleClose()
     else if (error === null && parser.endsHere()) sink.onEnd(false)
-    else
-      sink.onFail(
-        new Http1Error('closed', 'the connection closed before the answer was whole', codeOf(error)),
-        !answered,
-      )
+    else sink.onFail(new Http1Error('closed', 'the connection closed before the answer was whole', error), !answered)
   }
 
   function write(): void {
@@ -175,9 +171,4 @@ export function createConnection({ socket, wire, overTls, onIdleClose }: Connect
     hangUp,
     unref: () => socket.unref(),
   }
-}
-
-function codeOf(error: Error | null): string | null {
-  const code = (error as { code?: unknown } | null)?.code
-  return typeof code === 'string' ? code : null
 }

@@ -73,9 +73,8 @@ export function parseFields(text: string, start: number, mostFields: number): He
 /** `Headers` has joined repeated fields with commas; every one of them must say the same. */
 function contentLengthOf(value: string | null): number | null {
   if (value === null) return null
-  const lengths = new Set(value.split(',').map((one) => one.trim()))
-  const [length] = lengths
-  if (lengths.size !== 1 || length === undefined || !/^\d{1,15}$/.test(length)) {
+  const [length = '', ...others] = value.split(',').map((one) => one.trim())
+  if (!/^\d{1,15}$/.test(length) || others.some((other) => other !== length)) {
     throw new Http1Error('protocol', 'malformed or contradictory content-length')
   }
   return Number(length)

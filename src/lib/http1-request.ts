@@ -22,8 +22,14 @@ export interface Http1Target {
   host: string
   port: number
   secure: boolean
-  /** Set when a TLS tunnel to the origin is asked of the proxy. */
-  tunnel: { authority: string; host: string; proxyAuthorization: string | null } | null
+  /** What is asked of the proxy when the origin is spoken to over TLS. */
+  tunnel: Http1Tunnel | null
+}
+
+export interface Http1Tunnel {
+  authority: string
+  host: string
+  proxyAuthorization: string | null
 }
 
 export interface Http1Route {
@@ -89,7 +95,7 @@ export function requestHead(request: Http1Request, route: Http1Route): Buffer {
   return Buffer.from(`${text}\r\n`, 'latin1')
 }
 
-export function connectHead(tunnel: NonNullable<Http1Target['tunnel']>): Buffer {
+export function connectHead(tunnel: Http1Tunnel): Buffer {
   const { authority, proxyAuthorization } = tunnel
   const credentials = proxyAuthorization === null ? '' : `proxy-authorization: ${proxyAuthorization}\r\n`
   return Buffer.from(`CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n${credentials}\r\n`, 'latin1')

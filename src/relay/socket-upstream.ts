@@ -48,15 +48,18 @@ function send(client: Http1Client, request: UpstreamRequest): UpstreamCall {
     resume: () => call.resume(),
     abort: () => call.abort(),
   })
-  const call: Http1Call = client.send(asIdentity(request), {
-    onHead: (head) => answer.resolve(toAnswer(head, body, call)),
-    onData: body.push,
-    onEnd: body.end,
-    onFail(error) {
-      answer.reject(toUpstreamError(error))
-      body.fail(error)
+  const call: Http1Call = client.send(
+    { ...request, headers: { ...DEFAULT_HEADERS, ...request.headers } },
+    {
+      onHead: (head) => answer.resolve(toAnswer(head, body, call)),
+      onData: body.push,
+      onEnd: body.end,
+      onFail(error) {
+        answer.reject(toUpstreamError(error))
+        body.fail(error)
+      },
     },
-  })
+  )
   return {
     answer: answer.promise,
     limitsConnect: true,
@@ -69,11 +72,8 @@ function send(client: Http1Client, request: UpstreamRequest): UpstreamCall {
   }
 }
 
-/** Not asking for an encoding is not the same as asking for none. */
-function asIdentity(request: UpstreamRequest): UpstreamRequest {
-  const { headers } = request
-  return headers['accept-encoding'] ? request : { ...request, headers: { ...headers, 'accept-encoding': 'identity' } }
-}
+/** What `fetch` would send of its own; and not asking for an encoding is not the same as asking for none. */
+const DEFAULT_HEADERS = { 'accept-encoding': 'identity', 'user-agent': 'turnpike' }
 
 function toAnswer(head: Http1Head, body: PushedBody, call: Http1Call): UpstreamAnswer {
   const { headers } = head

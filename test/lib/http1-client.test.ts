@@ -134,6 +134,15 @@ describe('keep-alive', () => {
     expect(await exchange()).toBe(network.sockets[2] as FakeSocket)
   })
 
+  test('what a peer says unasked closes its connection, and is nobody’s answer', async () => {
+    const { client, exchange } = setUp()
+    const socket = await exchange()
+    socket.feed('HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n')
+    expect(socket).toMatchObject({ state: 'closed', closedBy: 'terminate' })
+    expect(client.idleConnections).toBe(0)
+    expect(await exchange()).not.toBe(socket)
+  })
+
   test('an idle connection does not keep the process alive; one in use does', async () => {
     const { network, exchange, send } = setUp()
     const socket = await exchange()

@@ -16,15 +16,15 @@ test('an attempt to connect that takes too long is a ConnectTimeout (REL-15)', a
   expect(error).toBeInstanceOf(ConnectTimeout)
 })
 
-test('identity is asked for unless the caller asks for something else (REL-7)', async () => {
+test('identity is asked for, and a user agent named, unless the caller says something else (REL-7)', async () => {
   const { connect, sockets } = createFakeNetwork(true)
   const upstream = createSocketUpstream({ connect, sweepEveryMs: 0 })
   upstream.send({ ...request, url: 'http://a.example/' })
-  upstream.send({ ...request, url: 'http://a.example/', headers: { 'accept-encoding': 'gzip' } })
+  upstream.send({ ...request, url: 'http://a.example/', headers: { 'accept-encoding': 'gzip', 'user-agent': 'x/1' } })
   await Promise.resolve()
-  expect(sockets.map(({ sent }) => sent.match(/^accept-encoding: .*$/gm))).toEqual([
-    ['accept-encoding: identity'],
-    ['accept-encoding: gzip'],
+  expect(sockets.map(({ sent }) => sent.match(/^(?:accept-encoding|user-agent): .*$/gm))).toEqual([
+    ['accept-encoding: identity', 'user-agent: turnpike'],
+    ['accept-encoding: gzip', 'user-agent: x/1'],
   ])
 })
 

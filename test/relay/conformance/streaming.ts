@@ -72,6 +72,22 @@ export function streaming(suite: Suite): void {
       expect(received).toBe(pieces * piece.length)
     })
 
+    it('a slow consumer loses nothing of a body that ends with the connection', async () => {
+      const server = await serve(suite, async (peer) => {
+        await peer.request()
+        await peer.write(`${OK}\r\n`)
+        for (let index = 0; index < 64; index++) await peer.write(Buffer.alloc(65_536, 'x'))
+        peer.end()
+      })
+      const answer = await send(suite, server).answer
+      let received = 0
+      await answer.body.pipe((chunk) => {
+        received += chunk.length
+        return new Promise<void>((resolve) => setImmediate(resolve))
+      })
+      expect(received).toBe(64 * 65_536)
+    })
+
     it('chunks of all sizes come through a consumer that is slow now and then', async () => {
       const parts = Array.from({ length: 400 }, (_, index) => `${index}:${'y'.repeat((index * 7919) % 3000)}\n`)
       const server = await serve(suite, async (peer) => {

@@ -43,6 +43,49 @@ export function tunnels(suite: Suite, certificates: Certificates | null): void {
       await proxy.allClosed()
     })
 
+    for (const [stage, answer] of [
+      ['before the proxy has answered', ''],
+      ['while TLS begins in the tunnel', 'HTTP/1.1 200 OK\r\n\r\n'],
+    ] as const) {
+      it(`an abort ${stage} closes the connection (REL-14)`, async () => {
+        const reached = Promise.withResolvers<void>()
+        const proxy = await serve(suite, async (peer) => {
+          await peer.request()
+          if (answer !== '') {
+            await peer.write(answer)
+            await peer.read()
+          }
+          reached.resolve()
+          await peer.closed
+        })
+        const call = through(proxy.url, 'https://origin.invalid/')
+        await reached.promise
+        call.abort('client left')
+        expect(String(await rejection(call.answer))).toContain('client left')
+        await proxy.allClosed()
+      })
+    }
+
+    it('an abort while TLS begins closes the connection (REL-14)', async () => {
+      const reached = Promise.withResolvers<void>()
+      const server = await serve(suite, async (peer) => {
+        await peer.read()
+        reached.resolve()
+        await peer.closed
+      })
+      const call = upstream.send({
+        url: `https://localhost:${server.port}`,
+        method: 'GET',
+        headers: {},
+        body: null,
+        proxyUrl: null,
+      })
+      await reached.promise
+      call.abort('client left')
+      expect(String(await rejection(call.answer))).toContain('client left')
+      await server.allClosed()
+    })
+
     it('a proxy that is not there refuses the call', async () => {
       const proxy = await serve(suite, hi)
       await proxy.stop()
@@ -94,6 +137,12 @@ export function tunnels(suite: Suite, certificates: Certificates | null): void {
       expect(await probe(good.url, {}, proxy.url)).toMatchObject({ error: expect.any(String) })
       expect(await probe(bad.url, trusted, proxy.url)).toMatchObject({ error: expect.any(String) })
       await proxy.server.stop()
+    })
+
+    it('http through a proxy that is spoken to over TLS', async () => {
+      const { url } = await serve(secure(cert), hi)
+      expect(await probe('http://origin.invalid/', trusted, url)).toEqual({ status: 200, body: 'hi' })
+      expect(await probe('http://origin.invalid/', {}, url)).toMatchObject({ error: expect.any(String) })
     })
 
     it('https through a proxy that is spoken to over TLS itself', async () => {
