@@ -110,7 +110,7 @@ function runRelay(upstream: Upstream, mockPort: number): void {
           lead: () => '',
           bytes: 0,
         },
-        gate: { push: () => 'commit', end: () => 'commit', firstData: true, frames: 1, error: null },
+        gate: { push: () => 'commit', end: () => 'commit', firstData: true, frames: 1, openingLength: 0, error: null },
         transform: null,
         commitWaitMs: 1000,
         touch: () => undefined,
