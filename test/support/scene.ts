@@ -79,6 +79,11 @@ export interface GatewayUse {
 /** Building the binary and packing Postgres may come before the first start. */
 const START_LIMIT_MS = 180_000
 
+/** Both transports must pass: `E2E_TRANSPORT=socket` or `fetch` chooses one; otherwise it is the default. */
+const TRANSPORT: Record<string, string> = process.env.E2E_TRANSPORT
+  ? { UPSTREAM_TRANSPORT: process.env.E2E_TRANSPORT }
+  : {}
+
 export function useGateway(settings: Record<string, string> = {}): GatewayUse {
   let running: Gateway | null = null
   const upstreams: ScriptedUpstream[] = []
@@ -89,7 +94,7 @@ export function useGateway(settings: Record<string, string> = {}): GatewayUse {
     return running
   }
   beforeAll(async () => {
-    running = await startGateway({ FLUSH_INTERVAL_MS: '20', ...settings })
+    running = await startGateway({ FLUSH_INTERVAL_MS: '20', ...TRANSPORT, ...settings })
   }, START_LIMIT_MS)
   afterEach(async () => {
     await Promise.all(upstreams.splice(0).map((upstream) => upstream.stop()))
