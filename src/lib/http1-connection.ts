@@ -3,6 +3,9 @@
  * comes to the parser, and knows whether it may be used again. It never is after anything irregular: bytes beyond the response, an answer
  * before the request was out, framing that can be read in two ways.
  *
+ * Over TLS the runtime does not say whether the peer took its leave before it closed (Bun 1.4.5, `fetch` neither), so that a body without a
+ * length can be cut there unnoticed; over TCP only a FIN ends it, an RST breaks it.
+ *
  * If it fails: `onFail` of the response under way, once, and the connection is closed; an idle one only tells `onIdleClose`.
  */
 import { Http1Error } from './http1-error.ts'

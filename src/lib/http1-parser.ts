@@ -1,7 +1,7 @@
 /**
  * An incremental parser of HTTP/1.1 responses (RFC 9112): chunks of a connection in, heads and body bytes out. Pure.
  *
- * One `data` per `push` at most: the bodies of all HTTP chunks in a pushed buffer are moved together in place (one move of memory costs
+ * One `onData` per `push` at most: the bodies of all HTTP chunks in a pushed buffer are moved together in place (one move of memory costs
  * less than one more write to the client), so that `push` may overwrite the buffer it is given and the delivered bytes are a view into it,
  * valid as long as that buffer. With one HTTP chunk per buffer, which is how paced events come, nothing is moved or copied.
  *
@@ -84,8 +84,8 @@ export function createHttp1Parser(sink: Http1Sink, limits: Http1Limits = HTTP1_L
     try {
       return scan(bytes)
     } finally {
-      if (runEnd > runStart)
-        sink.onData(runStart === 0 && runEnd === bytes.length ? bytes : bytes.subarray(runStart, runEnd))
+      const all = runStart === 0 && runEnd === bytes.length
+      if (runEnd > runStart) sink.onData(all ? bytes : bytes.subarray(runStart, runEnd))
     }
   }
 
@@ -144,15 +144,9 @@ export function createHttp1Parser(sink: Http1Sink, limits: Http1Limits = HTTP1_L
   function takeWholeChunks(bytes: Uint8Array, start: number): number {
     let at = start
     for (;;) {
-      let size = 0
       let cr = at
-      for (
-        let digit = HEX[bytes[cr] as number] ?? -1;
-        digit >= 0 && cr - at < 7;
-        digit = HEX[bytes[++cr] as number] ?? -1
-      ) {
-        size = size * 16 + digit
-      }
+      let size = 0
+      while (cr - at < 7 && isHex(bytes[cr])) size = size * 16 + (HEX[bytes[cr++] as number] as number)
       const end = cr + 2 + size
       const whole = size > 0 && bytes[cr] === CR && bytes[cr + 1] === LF && bytes[end] === CR && bytes[end + 1] === LF
       if (!whole) break
@@ -213,4 +207,9 @@ export function createHttp1Parser(sink: Http1Sink, limits: Http1Limits = HTTP1_L
     },
     endsHere: () => state === CLOSE || state === DONE,
   }
+}
+
+/** Undefined: past the end of the buffer. */
+function isHex(byte: number | undefined): boolean {
+  return byte !== undefined && (HEX[byte] as number) >= 0
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { Http1Error } from '../../src/lib/http1-error.ts'
 import { createHttp1Parser, HTTP1_LIMITS, type Http1Limits } from '../../src/lib/http1-parser.ts'
+import { BAD, CHUNKED, GOOD, OK } from '../fixtures/http1-responses.ts'
 
 interface Parsed {
   heads: {
@@ -68,149 +69,6 @@ function cut(text: string, places: number[]): Uint8Array[] {
   return pieces
 }
 
-const OK = 'HTTP/1.1 200 OK\r\n'
-const CHUNKED = `${OK}transfer-encoding: chunked\r\n\r\n`
-
-const GOOD: { name: string; text: string; body: string; framing: string; reusable: boolean; method?: string }[] = [
-  {
-    name: 'content-length',
-    text: `${OK}Content-Length: 5\r\n\r\nhello`,
-    body: 'hello',
-    framing: 'length',
-    reusable: true,
-  },
-  { name: 'content-length 0', text: `${OK}content-length: 0\r\n\r\n`, body: '', framing: 'none', reusable: true },
-  {
-    name: 'equal lengths twice',
-    text: `${OK}content-length: 2\r\ncontent-length: 2\r\n\r\nhi`,
-    body: 'hi',
-    framing: 'length',
-    reusable: true,
-  },
-  {
-    name: 'equal lengths in a list',
-    text: `${OK}content-length: 2, 2\r\n\r\nhi`,
-    body: 'hi',
-    framing: 'length',
-    reusable: true,
-  },
-  {
-    name: 'chunked',
-    text: `${CHUNKED}5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n`,
-    body: 'hello!',
-    framing: 'chunked',
-    reusable: true,
-  },
-  {
-    name: 'upper-case size and leading zeros',
-    text: `${CHUNKED}000A\r\n0123456789\r\n00\r\n\r\n`,
-    body: '0123456789',
-    framing: 'chunked',
-    reusable: true,
-  },
-  {
-    name: 'chunk extensions',
-    text: `${CHUNKED}2;a=b;c="d;e"\r\nhi\r\n0;last\r\n\r\n`,
-    body: 'hi',
-    framing: 'chunked',
-    reusable: true,
-  },
-  {
-    name: 'padded chunk size',
-    text: `${CHUNKED}2  \r\nhi\r\n0\t\r\n\r\n`,
-    body: 'hi',
-    framing: 'chunked',
-    reusable: true,
-  },
-  {
-    name: 'trailers',
-    text: `${CHUNKED}2\r\nhi\r\n0\r\nx-checksum: 1\r\nx-other: 2\r\n\r\n`,
-    body: 'hi',
-    framing: 'chunked',
-    reusable: true,
-  },
-  {
-    name: 'line ends inside chunk data',
-    text: `${CHUNKED}6\r\n\r\n0\r\n\r\r\n0\r\n\r\n`,
-    body: '\r\n0\r\n\r',
-    framing: 'chunked',
-    reusable: true,
-  },
-  {
-    name: '100 and 103 before the answer',
-    text: `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n${OK}content-length: 1\r\n\r\nx`,
-    body: 'x',
-    framing: 'length',
-    reusable: true,
-  },
-  { name: '204', text: 'HTTP/1.1 204 No Content\r\n\r\n', body: '', framing: 'none', reusable: true },
-  {
-    name: '304 with a length',
-    text: 'HTTP/1.1 304 Not Modified\r\ncontent-length: 10\r\n\r\n',
-    body: '',
-    framing: 'none',
-    reusable: true,
-  },
-  {
-    name: 'HEAD with a length',
-    text: `${OK}content-length: 10\r\n\r\n`,
-    body: '',
-    framing: 'none',
-    reusable: true,
-    method: 'HEAD',
-  },
-  {
-    name: 'CONNECT accepted',
-    text: `${OK}content-length: 10\r\n\r\n`,
-    body: '',
-    framing: 'none',
-    reusable: true,
-    method: 'CONNECT',
-  },
-  {
-    name: 'connection: close',
-    text: `${OK}content-length: 1\r\nConnection: foo, Close\r\n\r\nx`,
-    body: 'x',
-    framing: 'length',
-    reusable: false,
-  },
-  {
-    name: 'HTTP/1.0',
-    text: 'HTTP/1.0 200 OK\r\ncontent-length: 1\r\n\r\nx',
-    body: 'x',
-    framing: 'length',
-    reusable: false,
-  },
-  {
-    name: 'length beside chunked: chunked counts',
-    text: `${OK}content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n`,
-    body: 'x',
-    framing: 'chunked',
-    reusable: false,
-  },
-  {
-    name: 'bare LF ends lines of the head',
-    text: 'HTTP/1.1 200 OK\ncontent-length: 1\n\nx',
-    body: 'x',
-    framing: 'length',
-    reusable: true,
-  },
-  {
-    name: 'no reason phrase',
-    text: 'HTTP/1.1 200\r\ncontent-length: 1\r\n\r\nx',
-    body: 'x',
-    framing: 'length',
-    reusable: true,
-  },
-  {
-    name: 'latin-1 reason and value',
-    text: 'HTTP/1.1 200 \xe9t\xe9\r\nx-name: \xfc\r\ncontent-length: 1\r\n\r\nx',
-    body: 'x',
-    framing: 'length',
-    reusable: true,
-  },
-]
-
 describe('a response is read the same wherever it is cut', () => {
   for (const { name, text, body, framing, reusable, method } of GOOD) {
     test(`${name}: whole and byte by byte`, () => {
@@ -260,60 +118,6 @@ describe('a response is read the same wherever it is cut', () => {
     )
   })
 })
-
-const BAD: { name: string; text: string; error: RegExp; body?: string }[] = [
-  { name: 'not HTTP', text: '\x15\x03\x01', error: /not an HTTP/ },
-  { name: 'HTTP/2', text: 'HTTP/2 200 OK\r\n\r\n', error: /status line/ },
-  { name: 'two-digit status', text: 'HTTP/1.1 20 OK\r\n\r\n', error: /status line/ },
-  { name: 'status below 100', text: 'HTTP/1.1 099 OK\r\n\r\n', error: /status line/ },
-  { name: 'two spaces in the status line', text: 'HTTP/1.1  200 OK\r\n\r\n', error: /status line/ },
-  { name: 'unasked 101', text: 'HTTP/1.1 101 Switching Protocols\r\n\r\n', error: /switched protocols/ },
-  { name: 'endless 1xx', text: 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(17), error: /interim/ },
-  { name: 'obs-fold', text: `${OK}x-a: 1\r\n 2\r\n\r\n`, error: /header field/ },
-  { name: 'space before the colon', text: `${OK}content-length : 1\r\n\r\n`, error: /header field/ },
-  { name: 'no colon', text: `${OK}nonsense\r\n\r\n`, error: /header field/ },
-  { name: 'empty name', text: `${OK}: 1\r\n\r\n`, error: /header field/ },
-  { name: 'NUL in a value', text: `${OK}x-a: a\x00b\r\n\r\n`, error: /header field/ },
-  { name: 'bare CR in a value', text: `${OK}x-a: a\rb\r\n\r\n`, error: /header field/ },
-  { name: 'differing lengths', text: `${OK}content-length: 1\r\ncontent-length: 2\r\n\r\nxy`, error: /content-length/ },
-  {
-    name: 'differing lengths beside chunked',
-    text: `${OK}content-length: 1, 2\r\ntransfer-encoding: chunked\r\n\r\n`,
-    error: /content-length/,
-  },
-  { name: 'signed length', text: `${OK}content-length: +1\r\n\r\nx`, error: /content-length/ },
-  { name: 'hexadecimal length', text: `${OK}content-length: 0x1\r\n\r\nx`, error: /content-length/ },
-  { name: 'empty length', text: `${OK}content-length:\r\n\r\nx`, error: /content-length/ },
-  { name: 'absurd length', text: `${OK}content-length: 9999999999999999\r\n\r\nx`, error: /content-length/ },
-  {
-    name: 'another transfer coding',
-    text: `${OK}transfer-encoding: gzip, chunked\r\n\r\n`,
-    error: /transfer-encoding/,
-  },
-  {
-    name: 'chunked twice',
-    text: `${OK}transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n`,
-    error: /transfer-encoding/,
-  },
-  { name: 'chunked disguised', text: `${OK}transfer-encoding: \x0bchunked\r\n\r\n`, error: /header field/ },
-  { name: 'no chunk size', text: `${CHUNKED}\r\n`, error: /chunk size/ },
-  { name: 'negative chunk size', text: `${CHUNKED}-1\r\n`, error: /chunk size/ },
-  { name: 'space before the chunk size', text: `${CHUNKED} 1\r\nx\r\n`, error: /chunk size/ },
-  { name: 'chunk size with 0x', text: `${CHUNKED}0x1\r\nx\r\n`, error: /chunk size/ },
-  { name: 'chunk size that overflows', text: `${CHUNKED}fffffffffffffff\r\n`, error: /too large/ },
-  { name: 'chunk size of very many digits', text: `${CHUNKED}00000000000000001\r\n`, error: /too large/ },
-  { name: 'bare LF after a chunk size', text: `${CHUNKED}1\nx\r\n0\r\n\r\n`, error: /chunk size/ },
-  { name: 'bare LF in a chunk extension', text: `${CHUNKED}1;a\nx\r\n0\r\n\r\n`, error: /chunk size/ },
-  { name: 'CR without LF after a chunk size', text: `${CHUNKED}1\rx\r\n0\r\n\r\n`, error: /framing/ },
-  {
-    name: 'chunk longer than its size',
-    text: `${CHUNKED}2\r\nhi\r\n1\r\nxy\r\n0\r\n\r\n`,
-    error: /framing/,
-    body: 'hix',
-  },
-  { name: 'bare LF after chunk data', text: `${CHUNKED}1\r\nx\n0\r\n\r\n`, error: /framing/, body: 'x' },
-  { name: 'malformed trailer', text: `${CHUNKED}1\r\nx\r\n0\r\nnonsense\r\n\r\n`, error: /header field/, body: 'x' },
-]
 
 describe('what could be read in two ways is refused', () => {
   for (const { name, text, error, body } of BAD) {
