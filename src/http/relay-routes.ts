@@ -16,6 +16,7 @@ import type { KeyInfo } from '../relay/key-info.ts'
 import type { Models } from '../relay/models.ts'
 import type { Relay } from '../relay/relay.ts'
 import { denialResponse } from '../relay/respond.ts'
+import { REQUEST_ID_HEADER } from './answer.ts'
 import type { AddressSource, ClientAddress } from './client-address.ts'
 
 export interface RelayRoutesDeps {
@@ -76,10 +77,10 @@ export function relayRoutes({ relay, models, keyInfo, clientAddress }: RelayRout
           models.answer(toCall(request, server, listOperation(request, version)), decoded(params['*'])),
         none,
       )
-      for (const path of [`/${version}/models`, `/${version}/models/*`]) app.head(path, () => new Response(null), none)
+      for (const path of [`/${version}/models`, `/${version}/models/*`]) app.head(path, () => nothing(), none)
     }
     app.get('/v1/key', ({ request, server }) => keyInfo(toCall(request, server, listOperation(request, 'v1'))), none)
-    app.head('/api/hello', () => new Response(null), none)
+    app.head('/api/hello', () => nothing(), none)
     return app
   }
 }
@@ -137,9 +138,14 @@ function dialectOf(request: Request, version: string): ProtocolId {
   return request.headers.has('anthropic-version') ? 'anthropic' : 'openai-chat'
 }
 
+/** The answer to a probe: every answer has its id (contract.md). */
+function nothing(): Response {
+  return new Response(null, { headers: { [REQUEST_ID_HEADER]: newId() } })
+}
+
 /** A websocket is refused at once with 426: Codex then falls back to HTTP; 400 is fatal to it, silence hangs it (REL-19). */
 function otherMethod(request: Request, operation: Operation): Response {
-  if (request.method === 'HEAD') return new Response(null)
+  if (request.method === 'HEAD') return nothing()
   const upgrade = request.headers.get('upgrade')
   const denial = upgrade
     ? deny('websocket_unsupported', 'Websockets are not supported here; use HTTP.')
