@@ -91,6 +91,18 @@ describe('a client that leaves in mid-stream', () => {
     await expectNextIsServed(played)
   })
 
+  test('the setting counts for keys that say nothing, from the moment that it is changed (REL-14)', async () => {
+    const { script } = halves()
+    const { upstream, raw } = await scene({ script })
+    const { admin } = gateway()
+    await admin('PATCH', '/admin/settings', { on_client_disconnect: 'abort', drain_timeout: 60 })
+    const client = await raw(streamRequest)
+    await client.has('"lo"')
+    client.leave()
+    await until(() => upstream.sockets === 0, { what: 'the upstream to be hung up on' })
+    await admin('PATCH', '/admin/settings', { on_client_disconnect: null, drain_timeout: null })
+  })
+
   test('drain, but no longer than drain_timeout (REL-14)', async () => {
     const { script } = halves()
     const played = await scene({ ...oneSlot('drain'), script })

@@ -50,6 +50,7 @@ describe('probes', () => {
       const response = await call(path, { method: 'HEAD' })
       expect(`${path} ${response.status}`).toBe(`${path} 200`)
       expect(await response.text()).toBe('')
+      expect(response.headers.get('x-turnpike-request-id')).toMatch(/^[0-9a-f-]{36}$/)
     }
   })
 
@@ -221,6 +222,19 @@ describe('lists of models', () => {
         models: [{ name: 'models/gpt-5-mini' }, { name: 'models/house-model' }],
       })
     }
+  })
+
+  test('without a mapping it is the upstream’s own list, and the priced names while that cannot be had (REL-19, ACC-2)', async () => {
+    const { upstream, key } = await scene({
+      script: (_, reply) => answer(reply, 200, '{"object":"list","data":[{"id":"upstreams-own","object":"model"}]}'),
+    })
+    const list = await (await call('/v1/models', withKey(key))).json()
+    expect(list).toMatchObject({ data: [{ id: 'upstreams-own' }] })
+    expect(upstream.requests.map(({ method, target }) => `${method} ${target}`)).toEqual(['GET /v1/models'])
+    expect(upstream.requests[0]?.header('authorization')).toBe('Bearer sk-of-account-0')
+    const failing = await scene({ script: (_, reply) => answer(reply, 500, '{}') })
+    const priced = (await (await call('/v1/models', withKey(failing.key))).json()) as { data: { id: string }[] }
+    expect(priced.data.map(({ id }) => id)).toContain('gpt-5-mini')
   })
 
   test('a model that the key cannot reach is a 404, and the list needs a key (REL-19, KEY-4)', async () => {

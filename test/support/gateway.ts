@@ -2,7 +2,17 @@
  * A gateway as its operator starts it: the compiled binary alone in an empty folder, with an empty environment but for its port and the
  * settings that a test needs (OPS-3). Seen only from outside: HTTP, its log, /proc.
  */
-import { chmodSync, constants, copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { builtBinary } from './binary.ts'
@@ -37,12 +47,15 @@ export async function startGateway(settings: Record<string, string> = {}, folder
   const home = folder ?? (await newFolder())
   const port = await freePort()
   const startedAt = performance.now()
-  const output = Bun.file(join(home, 'output.log'))
+  // Both outputs append to one file: two handles of their own would write over each other.
+  writeFileSync(join(home, 'output.log'), '')
+  const output = openSync(join(home, 'output.log'), 'a')
   const child = Bun.spawn([join(home, 'turnpike'), 'serve'], {
     cwd: home,
     env: { PORT: String(port), ...settings },
     stdio: ['ignore', output, output],
   })
+  closeSync(output)
   const url = `http://localhost:${port}`
   const log = () => readFileSync(join(home, 'output.log'), 'utf8')
 
@@ -60,9 +73,10 @@ export async function startGateway(settings: Record<string, string> = {}, folder
   }
   atEnd(remove)
 
-  await until(() => child.exitCode !== null || isReady(url), { what: `${url}/readyz`, withinMs: READY_WITHIN_MS })
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null
+  await until(() => hasEnded() || isReady(url), { what: `${url}/readyz`, withinMs: READY_WITHIN_MS })
   const readyAfterMs = performance.now() - startedAt
-  if (child.exitCode !== null) throw new Error(`the gateway ended with ${child.exitCode}:\n${log()}`)
+  if (hasEnded()) throw new Error(`the gateway ended with ${child.exitCode ?? child.signalCode}:\n${log()}`)
   const adminToken = readFileSync(join(home, 'data/admin-token'), 'utf8').trim()
   const admin = createAdminCaller(url, adminToken)
   return { url, pid: child.pid, adminToken, folder: home, admin, log, readyAfterMs, stop, remove }
@@ -114,8 +128,8 @@ function createAdminCaller(url: string, token: string): Gateway['admin'] {
 function endLeftPostgres(home: string): void {
   try {
     const [pid] = readFileSync(join(home, 'data/postgres/cluster/postmaster.pid'), 'utf8').split('\n')
-    const cwd = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-    if (cwd.includes(home)) process.kill(Number(pid), 'SIGKILL')
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+    if (command.includes(home)) process.kill(Number(pid), 'SIGKILL')
   } catch {
     // None is left.
   }

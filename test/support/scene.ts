@@ -2,7 +2,7 @@
  * What an end-to-end test plays in: the file's gateway, and for each test its own provider, accounts, group and key, so that a cooldown or a
  * session of one test means nothing to the next.
  */
-import { afterAll, afterEach, beforeAll } from 'bun:test'
+import { afterAll, afterEach, beforeAll, setDefaultTimeout } from 'bun:test'
 import { type Gateway, startGateway } from './gateway.ts'
 import { openRaw, type RawClient, type RawRequest } from './raw-client.ts'
 import { type Script, type ScriptedUpstream, startUpstream } from './scripted-upstream.ts'
@@ -84,7 +84,11 @@ const TRANSPORT: Record<string, string> = process.env.E2E_TRANSPORT
   ? { UPSTREAM_TRANSPORT: process.env.E2E_TRANSPORT }
   : {}
 
+/** Conditions have their own deadlines; this one is for a machine that is busy with other things. */
+const TEST_LIMIT_MS = 30_000
+
 export function useGateway(settings: Record<string, string> = {}): GatewayUse {
+  setDefaultTimeout(TEST_LIMIT_MS)
   let running: Gateway | null = null
   const upstreams: ScriptedUpstream[] = []
   let scenes = 0
