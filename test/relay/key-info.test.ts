@@ -116,7 +116,7 @@ describe('GET /v1/key (KEY-13)', () => {
       [{}, {}, { authorization: 'Bearer wrong' }, 'invalid_api_key'],
       [{ active: false }, {}, undefined, 'api_key_disabled'],
       [{ expiresAtMs: nowMs }, {}, undefined, 'api_key_expired'],
-      [{}, { status: 'disabled' }, undefined, 'user_disabled'],
+      [{}, { status: 'disabled' }, undefined, 'api_key_disabled'],
       [{ ipAllow: ['198.51.100.0/24'] }, {}, undefined, 'ip_not_allowed'],
     ] as const) {
       const { ask } = await open(key, {}, user)
