@@ -58,6 +58,7 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
       clock: systemClock,
       prices: async () => relay.prices,
       priceSource: config.priceSource,
+      timeZone: config.timezone,
       onChange: hear,
       rootToken: data.adminToken.value,
       configured: runtimeSettingsOf(config),

@@ -11,6 +11,7 @@ import { createKeysAdmin } from './keys.ts'
 import type { PriceRefreshDeps } from './price-refresh.ts'
 import { createPricesAdmin } from './prices.ts'
 import { createProxiesAdmin } from './proxies.ts'
+import { createReprice } from './reprice.ts'
 import { createSettingsAdmin, type Settings } from './settings.ts'
 import { createSubscriptionsAdmin } from './subscriptions.ts'
 import { createUsersAdmin } from './users.ts'
@@ -18,10 +19,17 @@ import { createUsersAdmin } from './users.ts'
 export type Admin = ReturnType<typeof createAdmin>
 
 export function createAdmin(
-  deps: PriceRefreshDeps & { rootToken: string | null; configured: Readonly<Settings>; access: AccountAccess },
+  deps: PriceRefreshDeps & {
+    rootToken: string | null
+    configured: Readonly<Settings>
+    access: AccountAccess
+    timeZone: string
+  },
 ) {
   const { db } = deps
   const accounts = createAccountsAdmin(deps)
+  const settings = createSettingsAdmin(deps)
+  const defaultMultiplier = async () => Math.round(Number((await settings.get()).default_rate_multiplier ?? 1) * 1e6)
   return {
     users: createUsersAdmin(deps),
     groups: createGroupsAdmin(deps),
@@ -31,12 +39,13 @@ export function createAdmin(
     proxies: createProxiesAdmin(deps),
     subscriptions: createSubscriptionsAdmin(deps),
     prices: createPricesAdmin(deps),
-    settings: createSettingsAdmin(deps),
+    settings,
     tokens: createAdminTokensAdmin(deps),
     audit: { list: (query: PageQuery & AuditFilter) => listAuditEntries(db, query) },
     usage: {
       list: (query: PageQuery & UsageFilter) => listUsageRecords(db, query),
       find: (id: string) => findUsageRecordById(db, id),
+      reprice: createReprice({ ...deps, defaultMultiplier }),
     },
   }
 }

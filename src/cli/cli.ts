@@ -8,6 +8,7 @@ import { accountAdd } from './account-add.ts'
 import { accountList } from './account-list.ts'
 import { accountTest } from './account-test.ts'
 import { type Command, type CommandInput, type Terminal, toParseOptions, WrongUse } from './command.ts'
+import { doctor } from './doctor.ts'
 import { helpOf, overview, usageOf } from './help.ts'
 import { keyCreate } from './key-create.ts'
 import { keyDisable } from './key-disable.ts'
@@ -39,6 +40,7 @@ export const COMMANDS: readonly Command[] = [
   accountList,
   accountTest,
   rotateEncryptionKeyCommand,
+  doctor,
   version,
   help,
 ]

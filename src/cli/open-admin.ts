@@ -52,6 +52,7 @@ export function withAdmin<T>(config: Config, use: (admin: Admin) => Promise<T>):
         clock: systemClock,
         prices: async () => (await openPrices(database.db)).prices,
         priceSource: config.priceSource,
+        timeZone: config.timezone,
         // Running instances hear it from the database.
         onChange: () => {},
         rootToken: null,

@@ -20,20 +20,34 @@ export function inBatch(sql: SqlTransaction, { ids, from, to }: Batch) {
     and usage_records.id = any(string_to_array(${ids.join(',')}::text, ',')::uuid[])`
 }
 
+/** Whose totals a record counts in: scope, id, period. Repricing (./reprice-sums.ts) must move the same. */
+export const TOTAL_OWNERS = `
+  ('user', case when billing_type <> 'key' then user_id::text end, ''),
+  ('key', key_id::text, ''),
+  ('account', account_id::text, ''),
+  ('account', account_id::text, to_char(created_at at time zone 'UTC', 'YYYY-MM')),
+  ('group', group_id::text, ''),
+  ('model', model, '')`
+
+/** Whose rollups: scope and id. */
+export const ROLLUP_OWNERS = `
+  ('all', ''),
+  ('user', case when billing_type <> 'key' then user_id::text end),
+  ('key', key_id::text),
+  ('account', account_id::text),
+  ('group', group_id::text)`
+
+/** A record's hour; its day, as far as the name of the time zone. */
+export const HOUR_OF = "date_trunc('hour', created_at, 'UTC')"
+export const DAY_OF = '(created_at at time zone'
+
 export async function addToTotals(sql: SqlTransaction, batch: Batch): Promise<void> {
   await sql`
     insert into usage_totals as total (scope, scope_id, period, requests, failed_requests, total_tokens,
       cost_nano, charged_nano, upstream_cost_nano, last_used_at)
     select scope, scope_id, period, count(*), count(*) filter (where status = 'failed'), sum(total_tokens),
       sum(cost_nano), sum(charged_nano), sum(upstream_cost_nano), max(created_at)
-    from usage_records cross join lateral (values
-      ('user', case when billing_type <> 'key' then user_id::text end, ''),
-      ('key', key_id::text, ''),
-      ('account', account_id::text, ''),
-      ('account', account_id::text, to_char(created_at at time zone 'UTC', 'YYYY-MM')),
-      ('group', group_id::text, ''),
-      ('model', model, '')
-    ) as owner (scope, scope_id, period)
+    from usage_records cross join lateral (values ${sql.unsafe(TOTAL_OWNERS)}) as owner (scope, scope_id, period)
     where ${inBatch(sql, batch)} and scope_id is not null
     group by scope, scope_id, period
     order by scope, scope_id, period
@@ -52,12 +66,12 @@ export async function addToRollups(sql: SqlTransaction, batch: Batch, timeZone: 
   await addToRollup(sql, batch, {
     table: 'usage_hourly',
     bucket: 'hour',
-    expression: sql`date_trunc('hour', created_at, 'UTC')`,
+    expression: sql`${sql.unsafe(HOUR_OF)}`,
   })
   await addToRollup(sql, batch, {
     table: 'usage_daily',
     bucket: 'day',
-    expression: sql`(created_at at time zone ${timeZone}::text)::date`,
+    expression: sql`${sql.unsafe(DAY_OF)} ${timeZone}::text)::date`,
   })
 }
 
@@ -110,13 +124,7 @@ async function addToRollup(sql: SqlTransaction, batch: Batch, { table, bucket, e
       from usage_records where ${inBatch(sql, batch)}
       group by user_id, key_id, account_id, group_id, billing_type, platform, model, bucket
     ) as share
-    cross join lateral (values
-      ('all', ''),
-      ('user', case when billing_type <> 'key' then user_id::text end),
-      ('key', key_id::text),
-      ('account', account_id::text),
-      ('group', group_id::text)
-    ) as owner (scope, scope_id)
+    cross join lateral (values ${sql.unsafe(ROLLUP_OWNERS)}) as owner (scope, scope_id)
     where scope_id is not null
     group by scope, scope_id, bucket, platform, model
     order by scope, scope_id, bucket, platform, model

@@ -46,3 +46,30 @@ function toClusterOptions(url: string, options: RedisOptions): ClusterOptions {
   }
   return { enableOfflineQueue: false, redisOptions: { ...options, ...identity }, clusterRetryStrategy: retryAfter }
 }
+
+const PING_WITHIN_MS = 3000
+
+/** Null: it answers. Else why not, as far as is known. */
+export async function pingRedis(url: string): Promise<string | null> {
+  let reason = 'no answer'
+  const failed = Promise.withResolvers<string>()
+  const onError = (error: Error) => {
+    // An error that tells nothing is the library's summary of an earlier one.
+    reason = (error as { code?: string }).code ?? (error.message || reason)
+    failed.resolve(reason)
+  }
+  const client = createRedisClient({ url, onError })
+  const ready = new Promise<null>((resolve) => client.once('ready', () => resolve(null)))
+  const timer = setTimeout(() => failed.resolve(reason), PING_WITHIN_MS)
+  try {
+    const fault = await Promise.race([ready, failed.promise])
+    if (fault !== null) return fault
+    await client.ping()
+    return null
+  } catch (error) {
+    return (error as Error).message
+  } finally {
+    clearTimeout(timer)
+    client.disconnect()
+  }
+}

@@ -49,6 +49,7 @@ export async function adminApp(environment: Record<string, string> = {}) {
     clock,
     prices: async () => opened.prices,
     priceSource: config.priceSource,
+    timeZone: config.timezone,
     async onChange(change) {
       changes.push(change)
       if (change.kind === 'price') await opened.reload()

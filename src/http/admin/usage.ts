@@ -2,7 +2,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import type { Admin } from '../../admin/admin.ts'
 import { type Fault, invalid, isFault } from '../../core/fault.ts'
-import { fromUsd } from '../../core/money.ts'
+import { fromUsd, toUsd } from '../../core/money.ts'
 import { PLATFORMS } from '../../core/platform.ts'
 import { BILLING_TYPES, REQUEST_STATUSES } from '../../core/receipt.ts'
 import { oneOf, TIME_PATTERN } from '../../schema/field.ts'
@@ -33,7 +33,7 @@ const query = listQuery({
   ),
 })
 
-export function usageCalls({ list, find }: Admin['usage']): Call[] {
+export function usageCalls({ list, find, reprice }: Admin['usage']): Call[] {
   const tag = 'Usage'
   const listCall = call({
     method: 'GET',
@@ -65,20 +65,72 @@ export function usageCalls({ list, find }: Admin['usage']): Call[] {
       return record && RequestView.show(record)
     },
   })
-  return [listCall, requestCall]
+  return [listCall, requestCall, repriceCall(reprice)]
+}
+
+const Reprice = Type.Object(
+  {
+    from: Type.Optional(
+      Type.String({ pattern: TIME_PATTERN, description: 'Made from this time on', example: '2026-07-01T00:00:00Z' }),
+    ),
+    to: Type.Optional(
+      Type.String({ pattern: TIME_PATTERN, description: 'Made before this time', example: '2026-08-01T00:00:00Z' }),
+    ),
+    model: Type.Optional(Type.String({ maxLength: 300, description: 'Only this model', example: 'house-model' })),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 10_000, description: 'Records looked at; 1000 unless told', example: 1000 }),
+    ),
+    cursor: Type.Optional(Type.String({ maxLength: 200, description: 'next_cursor of the call before' })),
+  },
+  { title: 'RepriceRequest', additionalProperties: false },
+)
+
+const Repriced = Type.Object(
+  {
+    examined: Type.Integer({ description: 'Unpriced records that were looked at, oldest first', example: 120 }),
+    repriced: Type.Integer({ description: 'Of them, those that have a price now', example: 118 }),
+    cost_usd: Type.Number({ description: 'What they cost in addition, at list price', example: 1.25 }),
+    charged_usd: Type.Number({ description: 'What payers were charged in addition', example: 1.25 }),
+    next_cursor: Type.Union([Type.String(), Type.Null()], { description: 'null: there are no more', example: null }),
+  },
+  { title: 'Repriced' },
+)
+
+function repriceCall(reprice: Admin['usage']['reprice']): Call {
+  return call({
+    method: 'POST',
+    path: '/admin/usage/reprice',
+    tag: 'Usage',
+    summary: 'Price unpriced records',
+    description:
+      'Works out again what was recorded without a price, by the prices of now; each correction is a ledger entry `reprice` of its own. A record is repriced once. The body may be empty (BIL-3, BIL-11).',
+    body: Reprice,
+    bodyExample: { model: 'house-model', from: '2026-07-01T00:00:00Z', limit: 1000 },
+    bodyMayBeEmpty: true,
+    status: 200,
+    answer: Repriced,
+    problems: [],
+    handle: async ({ actor, body }) => {
+      const span = toSpan(body)
+      if (isFault(span)) return span
+      const { model, limit = 1000, cursor = null } = body
+      const done = await reprice(actor, { ...span, model, limit, cursor })
+      if (isFault(done)) return done
+      const { examined, repriced, costNano, chargedNano, nextCursor } = done
+      const money = { cost_usd: toUsd(costNano), charged_usd: toUsd(chargedNano) }
+      return { examined, repriced, ...money, next_cursor: nextCursor }
+    },
+  })
 }
 
 function toFilter(given: Static<typeof query>): Parameters<Admin['usage']['list']>[0] | Fault {
-  const from = toDate(given.from)
-  const to = toDate(given.to)
-  if (from === null) return invalid('from', 'from is not an RFC 3339 time')
-  if (to === null) return invalid('to', 'to is not an RFC 3339 time')
+  const span = toSpan(given)
+  if (isFault(span)) return span
   const minCostNano = given.min_cost_usd === undefined ? undefined : fromUsd(given.min_cost_usd)
   if (minCostNano === null) return invalid('min_cost_usd', 'min_cost_usd has more than 9 decimals')
   return {
     ...toPageQuery(given),
-    from,
-    to,
+    ...span,
     userId: given.user_id,
     keyId: given.key_id,
     accountId: given.account_id,
@@ -92,6 +144,13 @@ function toFilter(given: Static<typeof query>): Parameters<Admin['usage']['list'
     priced: given.priced,
     minCostNano,
   }
+}
+
+function toSpan(given: { from?: string; to?: string }): { from?: Date; to?: Date } | Fault {
+  const from = toDate(given.from)
+  const to = toDate(given.to)
+  if (from === null) return invalid('from', 'from is not an RFC 3339 time')
+  return to === null ? invalid('to', 'to is not an RFC 3339 time') : { from, to }
 }
 
 /** Null: the pattern fits, but there is no such day. */
