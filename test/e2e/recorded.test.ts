@@ -35,7 +35,7 @@ const ROUTES: Record<string, Route> = {
   'gemini:countTokens': gemini('countTokens'),
   'gemini:batchEmbedContents': gemini('batchEmbedContents'),
 }
-/** Of endpoints that clients cannot call here. */
+/** Of endpoints that clients cannot call here; Bedrock's answers are translated, not passed (./bedrock.test.ts). */
 const UNSERVED = [
   'bedrock:converse',
   'bedrock:converse-stream',

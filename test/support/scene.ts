@@ -109,50 +109,10 @@ export function useGateway(settings: Record<string, string> = {}): GatewayUse {
 
   return {
     gateway,
-    async scene({ platform = 'openai', script, accounts: wanted = [{}], key: keyFields = {} } = {}) {
-      const upstream = await startUpstream(script)
+    async scene(options = {}) {
+      const upstream = await startUpstream(options.script)
       upstreams.push(upstream)
-      const name = `scene-${++scenes}`
-      const { admin, url } = gateway()
-      const group = await admin<{ id: string }>('POST', '/admin/groups', { name, platform })
-      const accounts: string[] = []
-      for (const { credentials, path = '', ...fields } of wanted) {
-        const type = String(fields.type ?? (platform === 'bedrock' ? 'aws' : 'api_key'))
-        const { id } = await admin<{ id: string }>('POST', '/admin/accounts', {
-          name: `${name}-${accounts.length}`,
-          platform,
-          type,
-          group_ids: [group.id],
-          ...fields,
-          credentials: {
-            base_url: upstream.url + path,
-            ...SIGN_IN[type]?.(accounts.length),
-            ...credentials,
-          },
-        })
-        accounts.push(id)
-      }
-      const made = await admin<{ id: string; api_key: string }>('POST', '/admin/keys', {
-        name,
-        group_id: group.id,
-        ...keyFields,
-      })
-      const key = made.api_key
-      const authorization = `Bearer ${key}`
-      return {
-        upstream,
-        accounts,
-        key,
-        keyId: made.id,
-        send: (path, body, { headers = {}, signal } = {}) =>
-          fetch(url + path, {
-            method: 'POST',
-            headers: { authorization, 'content-type': 'application/json', ...headers },
-            body: typeof body === 'string' || body instanceof Uint8Array ? (body as string) : JSON.stringify(body),
-            signal,
-          }),
-        raw: (request) => openRaw(url, { ...request, headers: { authorization, ...request.headers } }),
-      }
+      return openScene(gateway(), upstream, { name: `scene-${++scenes}`, ...options })
     },
     async record(answer) {
       const id = typeof answer === 'string' ? answer : requestIdOf(answer)
@@ -161,6 +121,53 @@ export function useGateway(settings: Record<string, string> = {}): GatewayUse {
       })
     },
   }
+}
+
+interface NamedScene extends SceneOptions {
+  name: string
+}
+
+interface Made {
+  id: string
+}
+
+async function openScene({ admin, url }: Gateway, upstream: ScriptedUpstream, options: NamedScene): Promise<Scene> {
+  const { name, platform = 'openai' } = options
+  const group = await admin<Made>('POST', '/admin/groups', { name, platform })
+  const accounts: string[] = []
+  for (const fields of options.accounts ?? [{}]) {
+    const account = accountBody(fields, { platform, number: accounts.length, upstreamUrl: upstream.url })
+    const body = { name: `${name}-${accounts.length}`, platform, group_ids: [group.id], ...account }
+    accounts.push((await admin<Made>('POST', '/admin/accounts', body)).id)
+  }
+  const { id: keyId, api_key: key } = await admin<Made & { api_key: string }>('POST', '/admin/keys', {
+    name,
+    group_id: group.id,
+    ...options.key,
+  })
+  const authorization = `Bearer ${key}`
+  return {
+    upstream,
+    accounts,
+    key,
+    keyId,
+    send: (path, body, { headers = {}, signal } = {}) =>
+      fetch(url + path, {
+        method: 'POST',
+        headers: { authorization, 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' || body instanceof Uint8Array ? (body as string) : JSON.stringify(body),
+        signal,
+      }),
+    raw: (request) => openRaw(url, { ...request, headers: { authorization, ...request.headers } }),
+  }
+}
+
+function accountBody(
+  { credentials, path = '', ...fields }: AccountFields,
+  { platform, number, upstreamUrl }: { platform: Platform; number: number; upstreamUrl: string },
+) {
+  const type = String(fields.type ?? (platform === 'bedrock' ? 'aws' : 'api_key'))
+  return { type, ...fields, credentials: { base_url: upstreamUrl + path, ...SIGN_IN[type]?.(number), ...credentials } }
 }
 
 export function requestIdOf(answer: Response): string {
