@@ -67,7 +67,7 @@ interface DirectController {
 export function createTap(input: TapInput): Tap {
   const { body, meter, gate, transform } = input
   let phase: 'hold' | 'ready' | 'flow' | 'drain' | 'over' = 'hold'
-  /** Until then the gate looks on, also when the stream was committed for another reason. */
+  /** Until content was seen the gate looks on, also when the stream was committed for another reason. */
   let contentSeen = false
   let firstDataSeen = false
   let held: Uint8Array[] = []
