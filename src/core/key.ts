@@ -2,10 +2,11 @@
  * May this key do this now? Everything about a key that needs no counters (KEY-4, KEY-5): who it is, whom it may reach, from where.
  * Pure: the caller passes time, address and user agent. Refusals say what a person can do about it.
  */
+
+import { compileCidrs } from '../lib/ip-address.ts'
 import { compileClientList } from './client.ts'
 import { type Denial, deny } from './denial.ts'
 import type { ApiKey, Group, Permission, User } from './entities.ts'
-import { compileCidrs } from './ip.ts'
 import { compileModelList } from './model-mapping.ts'
 import type { Platform } from './platform.ts'
 

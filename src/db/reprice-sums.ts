@@ -3,7 +3,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Nano } from '../core/money.ts'
 import type { UsageRecordRow } from '../schema/usage-records.ts'
 import type { Db } from './client.ts'
-import { DAY_OF, HOUR_OF, ROLLUP_OWNERS, TOTAL_OWNERS } from './usage-sums.ts'
+import { ROLLUP_OWNERS, TOTAL_OWNERS } from './usage-sums.ts'
 
 export interface Difference {
   record: UsageRecordRow
@@ -17,11 +17,15 @@ export interface Difference {
 export async function addDifferences(db: Db, differences: readonly Difference[], timeZone: string): Promise<void> {
   const source = toSource(differences)
   await addToTotals(db, source)
-  await addToRollup(db, source, { table: 'usage_hourly', bucket: 'hour', expression: sql.raw(HOUR_OF) })
+  await addToRollup(db, source, {
+    table: 'usage_hourly',
+    bucket: 'hour',
+    expression: sql`date_trunc('hour', created_at, 'UTC')`,
+  })
   await addToRollup(db, source, {
     table: 'usage_daily',
     bucket: 'day',
-    expression: sql`${sql.raw(DAY_OF)} ${timeZone}::text)::date`,
+    expression: sql`(created_at at time zone ${timeZone}::text)::date`,
   })
 }
 

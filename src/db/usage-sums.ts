@@ -37,10 +37,6 @@ export const ROLLUP_OWNERS = `
   ('account', account_id::text),
   ('group', group_id::text)`
 
-/** A record's hour; its day, as far as the name of the time zone. */
-export const HOUR_OF = "date_trunc('hour', created_at, 'UTC')"
-export const DAY_OF = '(created_at at time zone'
-
 export async function addToTotals(sql: SqlTransaction, batch: Batch): Promise<void> {
   await sql`
     insert into usage_totals as total (scope, scope_id, period, requests, failed_requests, total_tokens,
@@ -66,12 +62,12 @@ export async function addToRollups(sql: SqlTransaction, batch: Batch, timeZone: 
   await addToRollup(sql, batch, {
     table: 'usage_hourly',
     bucket: 'hour',
-    expression: sql`${sql.unsafe(HOUR_OF)}`,
+    expression: sql`date_trunc('hour', created_at, 'UTC')`,
   })
   await addToRollup(sql, batch, {
     table: 'usage_daily',
     bucket: 'day',
-    expression: sql`${sql.unsafe(DAY_OF)} ${timeZone}::text)::date`,
+    expression: sql`(created_at at time zone ${timeZone}::text)::date`,
   })
 }
 

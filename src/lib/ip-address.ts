@@ -75,3 +75,12 @@ function toGroups(side: string): number[] | null {
   }
   return groups
 }
+
+/** Compiles a list of addresses and ranges; an entry that can't be read matches nothing. */
+export function compileCidrs(entries: readonly string[]): (address: string) => boolean {
+  const ranges = entries.map(parseCidr).filter((range) => range !== null)
+  return (address) => {
+    const ip = ranges.length === 0 ? null : parseIp(address)
+    return ip !== null && ranges.some((range) => cidrContains(range, ip))
+  }
+}
