@@ -49,9 +49,19 @@ function takeAny(deps: ChooseDeps, exchange: Exchange, input: ChooseInput): Take
   const { pool } = deps.directory
   const choice = pool.choose(input)
   if (choice) return take(deps, exchange, input, choice)
-  const explained = miss(deps, exchange, input)
-  if (explained === 'none') return 'none'
+  if (miss(deps, exchange, input) === 'none') {
+    const next = fallbackOf(deps, exchange, input.poolId)
+    return next === null ? 'none' : takeAny(deps, exchange, { ...input, poolId: next })
+  }
   return waitFor(deps, exchange, input, { waitMs: deps.settings.queueTimeoutMs, find: () => pool.choose(input) })
+}
+
+/** The group whose accounts help out when a group has none that can serve (ACC-12). One step only: its own fallback is not asked. */
+function fallbackOf(deps: ChooseDeps, exchange: Exchange, poolId: string): string | null {
+  const { group } = exchange
+  if (!group || group.id !== poolId || group.fallbackGroupId === null) return null
+  const fallback = deps.directory.findGroup(group.fallbackGroupId)
+  return fallback?.status === 'active' && fallback.platform === group.platform ? fallback.id : null
 }
 
 async function waitFor(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { makeAccount, makeKey } from '../support/make.ts'
+import { makeAccount, makeGroup, makeKey } from '../support/make.ts'
 import { CHAT, chatAnswer, createTestRelay, errorAnswer, type Script, sseAnswer } from '../support/relay.ts'
 
 const account = (id: string, over = {}) => makeAccount({ id, credentials: { apiKey: `sk-${id}` }, ...over })
@@ -110,6 +110,25 @@ describe('a failing account is stepped around without a client noticing', () => 
     expect(response.status).toBe(503)
     expect(await response.text()).toContain('No available accounts supporting model: gpt-5.4')
     expect(receipts[0]?.choice).toEqual({ candidates: 1, passedOver: { model: 1 }, sticky: 'miss' })
+  })
+
+  test('a group without an account that can serve is helped out by its fallback group, one step far (ACC-12)', async () => {
+    const groups = [
+      makeGroup({ id: 'g', fallbackGroupId: 'h' }),
+      makeGroup({ id: 'h', isDefault: false, fallbackGroupId: 'i' }),
+      makeGroup({ id: 'i', isDefault: false }),
+    ]
+    const accounts = [
+      account('a', { status: 'disabled' }),
+      account('b', { groupIds: ['h'] }),
+      account('c', { groupIds: ['i'] }),
+    ]
+    const { call, directory, receipts } = await createTestRelay({ accounts, groups, script: () => chatAnswer() })
+    expect((await call('chat_completions', CHAT)).status).toBe(200)
+    // Charged as what it is: a request of the key's own group.
+    expect(receipts[0]).toMatchObject({ accountId: 'b', groupId: 'g' })
+    directory.pool.put(account('b', { groupIds: ['h'], status: 'disabled' }))
+    expect((await call('chat_completions', CHAT)).status).toBe(503)
   })
 
   test('the only account is tried again when the error may pass, and only then (ACC-5)', async () => {
