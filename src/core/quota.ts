@@ -1,10 +1,4 @@
-/**
- * Who pays for a request, whether they can, and the arithmetic of holding money and settling (BIL-7, BIL-8, BIL-10).
- *
- * Pure: `state/ledger` keeps a purse per payer and does check and hold as one atomic step; its Redis twin is a script of the same sums.
- * Invariant: a purse's `heldNano` is the sum of its open holds, and nothing but a settlement changes `availableNano`.
- */
-
+/** Who pays for a request, what they may still spend, and how they are turned down (BIL-7, BIL-10). Pure; holding and settling are `core/limit`'s. */
 import { type Denial, type DenialCode, deny } from './denial.ts'
 import type { ApiKey, Group, User } from './entities.ts'
 import type { Nano } from './money.ts'
@@ -52,38 +46,6 @@ export function userAvailable(user: Pick<User, 'role' | 'quotaNano' | 'usedNano'
   const underQuota = user.quotaNano - user.usedNano
   const isPrepaid = user.balanceNano + user.usedNano !== 0n
   return isPrepaid && user.balanceNano < underQuota ? user.balanceNano : underQuota
-}
-
-/** Money of one payer while requests are under way. */
-export interface Purse {
-  /** Null: unlimited. */
-  availableNano: Nano | null
-  heldNano: Nano
-}
-
-/** More than this many estimates to spare: no hold is worth its bookkeeping (BIL-7). */
-export const TRUST_FACTOR = 100n
-
-export type HoldDecision = { kind: 'trusted' } | { kind: 'held'; holdNano: Nano } | { kind: 'refused' }
-
-/** One request's place in a purse. What others hold is not there to be spent. */
-export function decideHold(purse: Purse, estimateNano: Nano): HoldDecision {
-  if (purse.availableNano === null) return { kind: 'trusted' }
-  const free = purse.availableNano - purse.heldNano
-  if (free < estimateNano) return { kind: 'refused' }
-  return free > TRUST_FACTOR * estimateNano ? { kind: 'trusted' } : { kind: 'held', holdNano: estimateNano }
-}
-
-export function takeHold(purse: Purse, holdNano: Nano): Purse {
-  return { availableNano: purse.availableNano, heldNano: purse.heldNano + holdNano }
-}
-
-/** The real charge takes the place of the hold (0 for a trusted request): the difference is refunded, or taken in addition (BIL-8). */
-export function settleHold(purse: Purse, settled: { holdNano: Nano; chargeNano: Nano }): Purse {
-  return {
-    availableNano: purse.availableNano === null ? null : purse.availableNano - settled.chargeNano,
-    heldNano: purse.heldNano - settled.holdNano,
-  }
 }
 
 const REFUSALS: Readonly<Record<Exclude<Payer['kind'], 'none'>, { code: DenialCode; message: string }>> = {

@@ -1,17 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import fc from 'fast-check'
 import { DENIALS } from '../../src/core/denial.ts'
 import type { ApiKey, Group, User } from '../../src/core/entities.ts'
-import {
-  choosePayer,
-  decideHold,
-  denyPayer,
-  type PayerInput,
-  type Purse,
-  settleHold,
-  takeHold,
-  userAvailable,
-} from '../../src/core/quota.ts'
+import { choosePayer, denyPayer, type PayerInput, userAvailable } from '../../src/core/quota.ts'
 import type { Subscription } from '../../src/core/subscription.ts'
 
 const NOW = Date.parse('2026-03-01')
@@ -87,32 +77,7 @@ describe('what a user may still spend (BIL-7, BIL-10)', () => {
   })
 })
 
-describe('whether a request is held, trusted or refused (BIL-7)', () => {
-  const decide = (availableNano: bigint | null, heldNano: bigint, estimateNano: bigint) =>
-    decideHold({ availableNano, heldNano }, estimateNano)
-
-  test('not enough is refused, just enough is held (BIL-7)', () => {
-    expect(decide(9n, 0n, 10n)).toEqual({ kind: 'refused' })
-    expect(decide(10n, 0n, 10n)).toEqual({ kind: 'held', holdNano: 10n })
-  })
-
-  test('what other requests hold can’t be spent again (BIL-7)', () => {
-    expect(decide(25n, 16n, 10n)).toEqual({ kind: 'refused' })
-    expect(decide(25n, 15n, 10n)).toEqual({ kind: 'held', holdNano: 10n })
-  })
-
-  test('with more than 100 × the estimate free nothing is held; with exactly 100 × it is (BIL-7)', () => {
-    expect(decide(1000n, 0n, 10n)).toEqual({ kind: 'held', holdNano: 10n })
-    expect(decide(1001n, 0n, 10n)).toEqual({ kind: 'trusted' })
-    expect(decide(1001n, 1n, 10n)).toEqual({ kind: 'held', holdNano: 10n })
-  })
-
-  test('the unlimited are trusted; the overdrawn are refused even what costs nothing (BIL-7)', () => {
-    expect(decide(null, 0n, 10n ** 18n)).toEqual({ kind: 'trusted' })
-    expect(decide(0n, 0n, 0n)).toEqual({ kind: 'held', holdNano: 0n })
-    expect(decide(-1n, 0n, 0n)).toEqual({ kind: 'refused' })
-  })
-
+describe('who can not pay (BIL-7)', () => {
   test('each payer has its own refusal, and none of them can be waited for (BIL-7)', () => {
     const denials = (['key', 'subscription', 'balance'] as const).map(denyPayer)
     expect(denials.map(({ code }) => code)).toEqual([
@@ -122,55 +87,5 @@ describe('whether a request is held, trusted or refused (BIL-7)', () => {
     ])
     for (const { code } of denials)
       expect(DENIALS[code]).toMatchObject({ type: 'insufficient_quota', retryable: false })
-  })
-})
-
-describe('holding and settling (BIL-8)', () => {
-  test('the charge takes the place of the hold: the rest comes back, more is taken in addition (BIL-8)', () => {
-    const held = takeHold({ availableNano: 100n, heldNano: 0n }, 30n)
-    expect(held).toEqual({ availableNano: 100n, heldNano: 30n })
-    expect(settleHold(held, { holdNano: 30n, chargeNano: 20n })).toEqual({ availableNano: 80n, heldNano: 0n })
-    expect(settleHold(held, { holdNano: 30n, chargeNano: 45n })).toEqual({ availableNano: 55n, heldNano: 0n })
-    expect(settleHold(held, { holdNano: 30n, chargeNano: 0n })).toEqual({ availableNano: 100n, heldNano: 0n })
-  })
-
-  test('an unlimited purse stays unlimited', () => {
-    expect(settleHold({ availableNano: null, heldNano: 0n }, { holdNano: 0n, chargeNano: 5n })).toEqual({
-      availableNano: null,
-      heldNano: 0n,
-    })
-  })
-
-  test('however requests interleave, open holds add up, and held requests never spend more than there was (BIL-7, BIL-8)', () => {
-    const request = fc.record({
-      estimate: fc.bigInt({ min: 1n, max: 50n }),
-      /** Percent of the estimate that is charged in the end. */
-      charged: fc.bigInt({ min: 0n, max: 100n }),
-      settlesAtOnce: fc.boolean(),
-    })
-    fc.assert(
-      fc.property(fc.bigInt({ min: 0n, max: 100n }), fc.array(request, { maxLength: 40 }), (start, requests) => {
-        let purse: Purse = { availableNano: start, heldNano: 0n }
-        let open: { holdNano: bigint; chargeNano: bigint }[] = []
-        let charged = 0n
-        for (const { estimate, charged: percent, settlesAtOnce } of requests) {
-          const decision = decideHold(purse, estimate)
-          if (decision.kind === 'refused') continue
-          const holdNano = decision.kind === 'held' ? decision.holdNano : 0n
-          purse = takeHold(purse, holdNano)
-          open.push({ holdNano, chargeNano: (estimate * percent) / 100n })
-          if (settlesAtOnce) {
-            for (const settled of open) {
-              purse = settleHold(purse, settled)
-              charged += settled.chargeNano
-            }
-            open = []
-          }
-          expect(purse.heldNano).toBe(open.reduce((sum, hold) => sum + hold.holdNano, 0n))
-          expect(purse.availableNano).toBe(start - charged)
-          expect(charged).toBeLessThanOrEqual(start)
-        }
-      }),
-    )
   })
 })
