@@ -1,6 +1,6 @@
 /**
  * What runs without a caller: the table of jobs, and what runs it. Each says how often; one that fails is logged and tried again at its next turn.
- * A job never overlaps itself. Leader-only jobs are safe to run twice, they are only wasteful (ACC, OPS-4).
+ * A job never overlaps itself. Each instance runs all of them: they are safe to run twice, only wasteful (a leader lease is OPS-4's).
  */
 import { disableExpiredApiKeys } from '../db/api-keys.ts'
 import type { Db, Sql } from '../db/client.ts'
