@@ -13,6 +13,7 @@ import { insertReceipts } from '../db/receipts.ts'
 import { createBatch } from '../lib/batch.ts'
 import { systemClock } from '../lib/clock.ts'
 import { hashApiKey } from '../lib/hash-api-key.ts'
+import { newId } from '../lib/ids.ts'
 import type { Log } from '../lib/log.ts'
 import type { Stack } from '../lib/stack.ts'
 import { createWaitQueue, scheduleTimeout } from '../lib/wait-queue.ts'
@@ -29,8 +30,8 @@ import type { Upstream } from '../relay/upstream.ts'
 import type { CounterNews } from '../state/counter-news.ts'
 import { createDirectory, type Directory, platformPool } from '../state/directory.ts'
 import { createHealth, type Health } from '../state/health.ts'
+import { openSharing } from '../state/open-sharing.ts'
 import type { Prices } from '../state/price-book.ts'
-import { createSticky } from '../state/sticky.ts'
 import { createDirectoryLoader } from './directory-loader.ts'
 import { openHealthKeeper } from './keep-health.ts'
 import { type OpenedCredentials, openCredentials } from './open-credentials.ts'
@@ -96,6 +97,20 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
   )
   const upstream = await openUpstream(config, stack)
   const queue = createWaitQueue({ most: config.queueSize, schedule: scheduleTimeout })
+  const { slots, sticky } = await stack.use(
+    'shared slots and sessions',
+    () =>
+      openSharing({
+        redisUrl: config.redisUrl,
+        pool: directory.pool,
+        counters: limits.counters.counters,
+        nowMs,
+        newId: () => newId(nowMs()),
+        onFree: queue.offer,
+        onConnectionError: (error) => log.debug('redis', { error }),
+      }),
+    (opened) => opened.stop(),
+  )
   const onStored = (accountId: string) => directory.reload('account', accountId)
   const opened = openCredentials({ config, database: data.database, box: data.box, log, onStored })
   const { credentials } = opened
@@ -105,7 +120,8 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     settings,
     directory,
     health,
-    sticky: createSticky({ nowMs }),
+    slots,
+    sticky,
     queue,
     upstream,
     credentials,
@@ -114,12 +130,6 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     limiter: limits.limiter,
     findSubscription: directory.findSubscription,
     prices: (account) => prices.bookFor(account?.id ?? null),
-    releaseSlot(exchange) {
-      if (!exchange.entry) return
-      directory.pool.release(exchange.entry)
-      exchange.entry = null
-      queue.offer()
-    },
     accept(receipt, exchange) {
       deps.live.delete(exchange)
       receipts.add(receipt)

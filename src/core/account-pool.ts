@@ -61,6 +61,8 @@ export interface AccountPool {
   unpark(entry: PoolEntry): void
   /** One request at a time from now on, or no longer (ACC-6). */
   setProbing(entry: PoolEntry, probing: boolean): void
+  /** Other instances hold its slots, or no longer (OPS-4). */
+  setFullElsewhere(entry: PoolEntry, isFull: boolean): void
   /** Brings back every account whose time has come. Returns how many. */
   wake(nowMs: number): number
   readonly size: number
@@ -243,6 +245,11 @@ export function createAccountPool(poolsOf: (account: Account) => readonly string
       entry.probing = probing
       refresh(entry)
     },
+    setFullElsewhere(entry, isFull) {
+      if (entry.fullElsewhere === isFull) return
+      entry.fullElsewhere = isFull
+      refresh(entry)
+    },
     wake,
   }
 }
@@ -254,6 +261,7 @@ function newEntry(account: Account): PoolEntry {
     usedAt: 0,
     inFlight: 0,
     probing: false,
+    fullElsewhere: false,
     park: null,
     kinds: [],
     countedAs: null,

@@ -21,6 +21,8 @@ export interface PoolEntry {
   inFlight: number
   /** After its circuit opened: one request at a time, until one succeeds (ACC-6). */
   probing: boolean
+  /** Other instances hold the slots that are not held here, as far as is known (OPS-4). */
+  fullElsewhere: boolean
   /** Why it is out, and until when (null: until somebody changes it). */
   park: { cause: ParkCause; untilMs: number | null } | null
   kinds: PoolKind[]
@@ -47,6 +49,7 @@ export function usedBefore(a: PoolEntry, b: PoolEntry): boolean {
 }
 
 export function isFull(entry: PoolEntry): boolean {
+  if (entry.fullElsewhere) return true
   if (entry.probing) return entry.inFlight >= 1
   return entry.account.concurrency > 0 && entry.inFlight >= entry.account.concurrency
 }

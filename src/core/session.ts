@@ -22,9 +22,6 @@ export interface SessionInput {
   model: string
   /** The body's parts that stay the same, in order; hashed when nothing better is there. */
   prefix: readonly Uint8Array[]
-  /** Nobody can steer somebody else's binding: the key is scoped by pool and API key. */
-  poolId: string
-  keyId: string
 }
 
 /** A hasher that takes texts and bytes, one after the other; passed in, because hashing is the runtime's. */
@@ -33,8 +30,8 @@ export interface Hasher {
   hex(): string
 }
 
-/** The session's key: scope in clear, hint hashed; null when there is nothing to go by. */
-export function sessionKey(input: SessionInput, hasher: Hasher): string | null {
+/** Null when there is nothing to go by. */
+export function sessionHash(input: SessionInput, hasher: Hasher): string | null {
   const hint = firstHeader(input) ?? input.bodyHint
   if (hint === null && input.prefix.length === 0) return null
   if (hint !== null) hasher.add(`hint\n${hint.slice(0, LONGEST_HINT)}`)
@@ -45,7 +42,12 @@ export function sessionKey(input: SessionInput, hasher: Hasher): string | null {
       hasher.add('\n')
     }
   }
-  return `${input.poolId}:${input.keyId}:${hasher.hex()}`
+  return hasher.hex()
+}
+
+/** What a session's binding is kept under: the scope in clear before the hash, so that nobody can steer or read somebody else's. */
+export function bindingKey({ poolId, keyId }: { poolId: string; keyId: string }, hash: string): string {
+  return `${poolId}:${keyId}:${hash}`
 }
 
 function firstHeader(input: SessionInput): string | null {

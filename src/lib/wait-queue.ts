@@ -3,30 +3,34 @@
  * something back calls `offer`, which asks those waiting, in their order, whether they can use it; the first that can has it at once, so
  * that nobody who comes later can snatch it.
  *
+ * What is given back may have to be asked for elsewhere first. Whoever is asking keeps its place, and is passed over until it has the answer.
+ *
  * Lanes keep one greedy key from starving the others: with 100 waiting in lane A and one in B, B is served first or second.
  *
  * Invariants: at most `most` wait; each wait ends exactly once, by being served, by its time-out or by leaving.
  */
+import type { Later } from './later.ts'
+
 export interface Waiter<T> {
   /** Waiters of one lane are served in their order. */
   lane: string
   timeoutMs: number
-  /** Takes what it waits for, if it can: called at each offer until it returns something else than null. Must not throw. */
-  attempt(): T | null
+  /** Takes what it waits for, if it can: called at each offer until it gives something else than null. Must not throw or reject. */
+  attempt(): Later<T | null>
 }
 
 export type WaitEnd<T> = { kind: 'served'; value: T } | { kind: 'timeout' } | { kind: 'left' }
 
 export interface Waiting<T> {
   readonly end: Promise<WaitEnd<T>>
-  /** It is not interested any more. */
+  /** It is not interested any more. What it is asking for just now it may still be given. */
   leave(): void
 }
 
 export interface WaitQueue {
   /** Null: the queue is full. */
   wait<T>(waiter: Waiter<T>): Waiting<T> | null
-  /** Something was given back. True: somebody took it. */
+  /** Something was given back. True: somebody took it, or asks for it. */
   offer(): boolean
   readonly size: number
 }
@@ -38,7 +42,8 @@ export interface WaitQueueOptions {
 }
 
 interface Place {
-  /** True: served, and out of the queue. */
+  isAsking: boolean
+  /** True: served, and out of the queue; or asking. */
   serve(): boolean
 }
 
@@ -63,7 +68,7 @@ export function createWaitQueue({ most, schedule }: WaitQueueOptions): WaitQueue
   function offer(): boolean {
     for (const [lane, places] of lanes) {
       for (const place of places) {
-        if (!place.serve()) continue
+        if (place.isAsking || !place.serve()) continue
         if (lanes.delete(lane) && places.size > 0) lanes.set(lane, places)
         return true
       }
@@ -74,23 +79,38 @@ export function createWaitQueue({ most, schedule }: WaitQueueOptions): WaitQueue
   function wait<T>({ lane, timeoutMs, attempt }: Waiter<T>): Waiting<T> | null {
     if (size >= most) return null
     const { promise, resolve } = Promise.withResolvers<WaitEnd<T>>()
+    let over: WaitEnd<T> | null = null
     const finish = (end: WaitEnd<T>) => {
       cancelTimeout()
       remove(lane, place)
       resolve(end)
     }
+    // Who is asking waits for the answer: what it is given must not be lost.
+    const finishUnlessAsking = (end: WaitEnd<T>) => {
+      if (place.isAsking) over = end
+      else finish(end)
+    }
+    const take = (value: T | null) => {
+      place.isAsking = false
+      if (value !== null) finish({ kind: 'served', value })
+      else if (over) finish(over)
+      return value !== null
+    }
     const place: Place = {
+      isAsking: false,
       serve() {
         const value = attempt()
-        if (value !== null) finish({ kind: 'served', value })
-        return value !== null
+        if (!(value instanceof Promise)) return take(value)
+        place.isAsking = true
+        void value.then(take)
+        return true
       },
     }
-    const cancelTimeout = schedule(timeoutMs, () => finish({ kind: 'timeout' }))
+    const cancelTimeout = schedule(timeoutMs, () => finishUnlessAsking({ kind: 'timeout' }))
     const places = lanes.get(lane) ?? new Set()
     lanes.set(lane, places.add(place))
     size++
-    return { end: promise, leave: () => finish({ kind: 'left' }) }
+    return { end: promise, leave: () => finishUnlessAsking({ kind: 'left' }) }
   }
 
   return {

@@ -9,9 +9,10 @@
 import { type Denial, deny } from '../core/denial.ts'
 import { denialOf, type Failure, judge } from '../core/failure.ts'
 import { type AttemptDeps, attempt } from './attempt.ts'
-import { bindSession, type ChooseDeps, type Taken, takeAccount } from './choose.ts'
-import { type Exchange, elapsedMs } from './exchange.ts'
+import { type ChooseDeps, type Taken, takeAccount } from './choose.ts'
+import { type Exchange, elapsedMs, releaseSlot } from './exchange.ts'
 import { denialResponse } from './respond.ts'
+import { bindSession } from './session-binding.ts'
 import { settle } from './settle.ts'
 
 export type AttemptsDeps = AttemptDeps & ChooseDeps
@@ -38,6 +39,8 @@ export async function serve(deps: AttemptsDeps, exchange: Exchange): Promise<Res
       await Bun.sleep(pauseMs * (1 + Math.random() / 2))
       continue
     }
+    // It left while the slot was asked for: nothing is sent for nobody.
+    if (exchange.clientGone) break
     tried.add(choice.entry.account.id)
     const result = await attempt(deps, exchange, choice)
     if (result.kind === 'response') {
@@ -45,7 +48,7 @@ export async function serve(deps: AttemptsDeps, exchange: Exchange): Promise<Res
       return result.response
     }
     last = result.failure
-    deps.releaseSlot(exchange)
+    releaseSlot(exchange)
     const judgement = judge(last)
     if (judgement.blamesAccount) deps.health.noteFailure(choice.entry.account.id, last)
     if (judgement.next === 'stop') break

@@ -5,10 +5,10 @@
 import type { Account, Group, User } from '../core/entities.ts'
 import type { KeyPolicy } from '../core/key.ts'
 import type { Platform } from '../core/platform.ts'
-import type { PoolEntry } from '../core/pool-entry.ts'
 import type { Payer } from '../core/quota.ts'
 import type { Attempt, ChoiceExplained } from '../core/receipt.ts'
 import type { Inspected, Operation, Protocol } from '../protocols/protocol.ts'
+import type { AccountSlot } from '../state/account-slots.ts'
 import type { Admission } from '../state/limiter.ts'
 
 /** What the HTTP room hands over: the request and which endpoint it is. */
@@ -45,11 +45,14 @@ export interface Exchange {
   admission: Admission | null
   attempts: Attempt[]
   choice: ChoiceExplained | null
-  /** Key of the session's binding (ACC-4); null: not looked for yet, or nothing to go by. */
+  /** Hash of the session that it belongs to (ACC-4); null: not looked for yet, or nothing to go by. */
   session: string | null
+  /** Where that session is bound, in the pool that was asked last. */
+  binding: Binding | null
   /** The account that is serving or served last, and what it calls the model. */
   account: Account | null
-  entry: PoolEntry | null
+  /** Its slot on that account (ACC-7). */
+  slot: AccountSlot | null
   upstreamModel: string | null
   upstreamRequestId: string | null
   firstTokenMs: number | null
@@ -57,6 +60,18 @@ export interface Exchange {
   /** What the step that is under way does when the client leaves (REL-14). */
   onClientGone: (() => void) | null
   settled: boolean
+}
+
+export interface Binding {
+  key: string
+  /** Null: it is not bound yet. */
+  accountId: string | null
+}
+
+/** Gives the account's slot back, once. */
+export function releaseSlot(exchange: Exchange): void {
+  exchange.slot?.release()
+  exchange.slot = null
 }
 
 /** Whose accounts serve it: for prices and records. */

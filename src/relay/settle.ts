@@ -11,7 +11,7 @@ import type { Receipt, RequestStatus } from '../core/receipt.ts'
 import { type Ending, settle as settleUsage } from '../core/settlement.ts'
 import { NO_USAGE, totalTokens } from '../core/usage.ts'
 import type { Reading } from '../protocols/protocol.ts'
-import { type Exchange, elapsedMs, platformOf } from './exchange.ts'
+import { type Exchange, elapsedMs, platformOf, releaseSlot } from './exchange.ts'
 
 /** How a request ended, as the relay saw it. */
 export interface Outcome {
@@ -30,8 +30,6 @@ export interface SettleDeps {
   nowMs(): number
   settings: { defaultRateMultiplier: number }
   prices(account: Account | null): PriceBook
-  /** Frees the account's slot. */
-  releaseSlot(exchange: Exchange): void
   /** Where receipts go: journal, batch, statistics. Must not throw. */
   accept(receipt: Receipt, exchange: Exchange): void
 }
@@ -39,7 +37,7 @@ export interface SettleDeps {
 export function settle(deps: SettleDeps, exchange: Exchange, outcome: Outcome): void {
   if (exchange.settled) return
   exchange.settled = true
-  deps.releaseSlot(exchange)
+  releaseSlot(exchange)
   const receipt = toReceipt(deps, exchange, outcome)
   deps.accept(receipt, exchange)
   giveBack(exchange, receipt)

@@ -41,9 +41,7 @@
  */
 import type { Amounts, Bucket, Limit, Refusal, Take } from '../core/limit.ts'
 import type { Seed } from '../core/seed.ts'
-
-/** At once, or after a round trip. `await` takes both. */
-export type Later<T> = T | Promise<T>
+import type { Later } from '../lib/later.ts'
 
 export interface AdmissionStep {
   owner: string

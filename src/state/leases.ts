@@ -1,9 +1,13 @@
 /**
  * Slots that several instances share: requests at a time on one account (ACC-7). A lease is a counter step like any other, so it is taken
- * atomically, given back once, and comes back by itself when its holder died.
+ * atomically, given back once, renewed while its holder lives, and comes back by itself when it died (KEY-8).
+ *
+ * If it fails: neither call rejects. With nobody to count (OPS-5, `redis_down` = `refuse`) every lease is granted: what an account may do at a
+ * time is then each instance's own count.
  */
 import { CANCELLED, type Limit } from '../core/limit.ts'
-import type { Counters, Later } from './counters.ts'
+import { andThen, type Later } from '../lib/later.ts'
+import type { AdmissionOutcome, Counters } from './counters.ts'
 
 export interface Lease {
   /** Later calls do nothing. */
@@ -21,19 +25,23 @@ export interface LeasesDeps {
   newId(): string
 }
 
-const UNLIMITED: Lease = { release: () => Promise.resolve() }
+/** Nothing was counted, there is nothing to give back. */
+const UNCOUNTED: Lease = { release: () => Promise.resolve() }
 
 export function createLeases({ counters, newId }: LeasesDeps): Leases {
   return {
     take(resource, most) {
-      if (most <= 0) return UNLIMITED
+      if (most <= 0) return UNCOUNTED
       const [owner, requestId] = [`lease:${resource}`, newId()]
       const limits = [slotsOf(most)]
       const outcome = counters.admit({ owner, requestId, limits, amounts: ONE_SLOT, acceptsStale: false })
-      const toLease = (isAdmitted: boolean) => (isAdmitted ? leaseOf({ owner, requestId }) : null)
-      if (outcome instanceof Promise) return outcome.then(({ kind }) => toLease(kind === 'admitted'))
-      return toLease(outcome.kind === 'admitted')
+      return andThen(outcome, ({ kind }) => toLease(kind, { owner, requestId }))
     },
+  }
+
+  function toLease(kind: AdmissionOutcome['kind'], request: { owner: string; requestId: string }): Lease | null {
+    if (kind === 'unavailable') return UNCOUNTED
+    return kind === 'admitted' ? leaseOf(request) : null
   }
 
   function leaseOf(request: { owner: string; requestId: string }): Lease {

@@ -9,7 +9,8 @@
  * If it fails: steps never reject. Any error of Redis means "away": no answer and a wrong answer are alike to a caller. While it is away it is
  * tried once a second, driven by the requests themselves, and whenever the connection is new.
  */
-import type { AdmissionOutcome, AdmissionStep, Counters, Later, SettlementStep } from './counters.ts'
+import type { Later } from '../lib/later.ts'
+import type { AdmissionOutcome, AdmissionStep, Counters, SettlementStep } from './counters.ts'
 import { createOwnRequests, type OwnRequest } from './own-requests.ts'
 import { LEASE_MS } from './redis-counters.ts'
 

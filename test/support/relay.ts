@@ -14,6 +14,7 @@ import { PROTOCOLS } from '../../src/protocols/table.ts'
 import { createRelay, type RelayDeps } from '../../src/relay/relay.ts'
 import type { RelaySettings } from '../../src/relay/settings.ts'
 import type { UpstreamAnswer, UpstreamRequest } from '../../src/relay/upstream.ts'
+import { createAccountSlots } from '../../src/state/account-slots.ts'
 import { createDirectory } from '../../src/state/directory.ts'
 import { createHealth } from '../../src/state/health.ts'
 import { createLimiter } from '../../src/state/limiter.ts'
@@ -108,6 +109,7 @@ export async function createTestRelay(options: TestRelayOptions) {
     health,
     queue,
     watchdog,
+    slots: createAccountSlots({ pool: directory.pool, onFree: queue.offer }),
     sticky: createSticky({ nowMs }),
     credentials: API_KEYS,
     limiter: createLimiter({
@@ -121,12 +123,6 @@ export async function createTestRelay(options: TestRelayOptions) {
     upstream: { send: (request) => send(options.script, request, sent) },
     live: new Set(),
     prices: () => prices,
-    releaseSlot(exchange) {
-      if (!exchange.entry) return
-      directory.pool.release(exchange.entry)
-      exchange.entry = null
-      queue.offer()
-    },
     accept(receipt, exchange) {
       deps.live.delete(exchange)
       receipts.push(receipt)

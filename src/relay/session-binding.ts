@@ -1,0 +1,71 @@
+/**
+ * Which account a request's session is bound to, in the pool that it is served from (ACC-4). A fallback group's pool has bindings of its own
+ * (ACC-12): a session that was helped out comes home to its old account, and finds its helper again the next time.
+ */
+import type { PoolEntry } from '../core/pool-entry.ts'
+import { bindingKey, sessionHash } from '../core/session.ts'
+import { andThen, type Later } from '../lib/later.ts'
+import type { Directory } from '../state/directory.ts'
+import type { Sticky } from '../state/sticky.ts'
+import type { Binding, Exchange } from './exchange.ts'
+
+export interface BindingDeps {
+  directory: Directory
+  sticky: Sticky
+  nowMs(): number
+}
+
+/** The account bound in this pool, or null. What was found is kept in the exchange: for the other attempts, and for `bindSession`. */
+export function boundEntry(deps: BindingDeps, exchange: Exchange, poolId: string): Later<PoolEntry | null> {
+  const { pool } = deps.directory
+  const toEntry = ({ accountId }: Binding) => (accountId === null ? null : (pool.get(accountId) ?? null))
+  exchange.session ??= sessionOf(exchange)
+  if (exchange.session === null) return null
+  const key = bindingKey({ poolId, keyId: exchange.policy.key.id }, exchange.session)
+  if (exchange.binding?.key === key) return toEntry(exchange.binding)
+  return andThen(deps.sticky.find(key), (accountId) => {
+    exchange.binding = { key, accountId }
+    return toEntry(exchange.binding)
+  })
+}
+
+/** After a success the session stays with this account; one that only served because the bound one could not for a moment does not take over. */
+export function bindSession(deps: BindingDeps, exchange: Exchange, accountId: string): void {
+  const { binding } = exchange
+  if (binding === null) return
+  const bound = binding.accountId
+  if (bound !== null && bound !== accountId && isPassing(deps, bound)) return
+  deps.sticky.bind(binding.key, accountId)
+}
+
+/** Full or cooling down for minutes: the account comes back, and with it the session's warm prompt cache. */
+function isPassing(deps: BindingDeps, accountId: string): boolean {
+  const entry = deps.directory.pool.get(accountId)
+  if (!entry) return false
+  return entry.park === null || (entry.park.untilMs !== null && entry.park.untilMs - deps.nowMs() < 300_000)
+}
+
+function sessionOf(exchange: Exchange): string | null {
+  const { inspected, body, call } = exchange
+  if (!inspected) return null
+  return sessionHash(
+    {
+      header: (name) => call.request.headers.get(name),
+      bodyHint: inspected.sessionHint,
+      model: inspected.model,
+      prefix: inspected.prefixSpans.map(({ start, end }) => body.subarray(start, end)),
+    },
+    createHasher(),
+  )
+}
+
+/** Not cryptographic: the key's scope is in clear before it, so that a collision is found only among one's own sessions. */
+function createHasher() {
+  let state = 0n
+  return {
+    add(part: string | Uint8Array) {
+      state = Bun.hash.wyhash(part, state)
+    },
+    hex: () => state.toString(16),
+  }
+}
