@@ -3,7 +3,8 @@
  * something back calls `offer`, which asks those waiting, in their order, whether they can use it; the first that can has it at once, so
  * that nobody who comes later can snatch it.
  *
- * What is given back may have to be asked for elsewhere first. Whoever is asking keeps its place, and is passed over until it has the answer.
+ * What is given back may have to be asked for elsewhere first. Whoever is asking keeps its place, and is passed over until it has the answer;
+ * told "no", it asks again if something was offered meanwhile.
  *
  * Lanes keep one greedy key from starving the others: with 100 waiting in lane A and one in B, B is served first or second.
  *
@@ -15,7 +16,10 @@ export interface Waiter<T> {
   /** Waiters of one lane are served in their order. */
   lane: string
   timeoutMs: number
-  /** Takes what it waits for, if it can: called at each offer until it gives something else than null. Must not throw or reject. */
+  /**
+   * Takes what it waits for, if it can: called at once, lest something was given back on its way here, then at each offer until it gives
+   * something else than null. Must not throw or reject.
+   */
   attempt(): Later<T | null>
 }
 
@@ -42,8 +46,7 @@ export interface WaitQueueOptions {
 }
 
 interface Place {
-  isAsking: boolean
-  /** True: served, and out of the queue; or asking. */
+  /** True: served, and out of the queue; or asking from now on. */
   serve(): boolean
 }
 
@@ -68,7 +71,7 @@ export function createWaitQueue({ most, schedule }: WaitQueueOptions): WaitQueue
   function offer(): boolean {
     for (const [lane, places] of lanes) {
       for (const place of places) {
-        if (place.isAsking || !place.serve()) continue
+        if (!place.serve()) continue
         if (lanes.delete(lane) && places.size > 0) lanes.set(lane, places)
         return true
       }
@@ -79,6 +82,8 @@ export function createWaitQueue({ most, schedule }: WaitQueueOptions): WaitQueue
   function wait<T>({ lane, timeoutMs, attempt }: Waiter<T>): Waiting<T> | null {
     if (size >= most) return null
     const { promise, resolve } = Promise.withResolvers<WaitEnd<T>>()
+    let isAsking = false
+    let hasMissed = false
     let over: WaitEnd<T> | null = null
     const finish = (end: WaitEnd<T>) => {
       cancelTimeout()
@@ -87,22 +92,26 @@ export function createWaitQueue({ most, schedule }: WaitQueueOptions): WaitQueue
     }
     // Who is asking waits for the answer: what it is given must not be lost.
     const finishUnlessAsking = (end: WaitEnd<T>) => {
-      if (place.isAsking) over = end
+      if (isAsking) over ??= end
       else finish(end)
     }
     const take = (value: T | null) => {
-      place.isAsking = false
+      isAsking = false
       if (value !== null) finish({ kind: 'served', value })
       else if (over) finish(over)
       return value !== null
     }
     const place: Place = {
-      isAsking: false,
       serve() {
+        hasMissed = isAsking
+        if (isAsking) return false
+        // Before the attempt, which may itself lead to an offer.
+        isAsking = true
         const value = attempt()
         if (!(value instanceof Promise)) return take(value)
-        place.isAsking = true
-        void value.then(take)
+        void value.then((answer) => {
+          if (!take(answer) && hasMissed && over === null) place.serve()
+        })
         return true
       },
     }
@@ -110,6 +119,7 @@ export function createWaitQueue({ most, schedule }: WaitQueueOptions): WaitQueue
     const places = lanes.get(lane) ?? new Set()
     lanes.set(lane, places.add(place))
     size++
+    place.serve()
     return { end: promise, leave: () => finishUnlessAsking({ kind: 'left' }) }
   }
 

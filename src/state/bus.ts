@@ -10,7 +10,8 @@ export interface Bus {
   onGap(listener: () => void): void
 }
 
-export type BusTopic = 'slot' | 'session'
+/** `slot`: one came free. `want`: somebody waits for one. `session`: it moved. */
+export type BusTopic = 'slot' | 'want' | 'session'
 
 /** The listeners of one instance; `redis-bus` puts Redis behind it. */
 export function createListeners() {

@@ -5,7 +5,8 @@
  * An account that turns out to be full although this instance has room is taken out of the pool's choice (`fullElsewhere`), so that nobody
  * asks again and again. It comes back when a slot is given back, here or, told by the bus, elsewhere; in case that was missed (its holder
  * died, Redis was away) it is tried again once a second. Having been full it is asked for one request at a time, and who waits in the queue
- * goes first: nobody who comes later can snatch the slot.
+ * goes first: nobody who comes later can snatch the slot. An instance that was refused says that it wants one; who gives one back then lets
+ * the others go first, or an instance that holds all slots would pass them on to its own queue for ever.
  *
  * If it fails: the leases answer with the local counters (./shared-counters), so that an account is then limited by each instance for itself.
  */
@@ -22,6 +23,8 @@ export interface SharedAccountSlotsDeps extends AccountSlotsDeps {
   bus: Bus
   /** 0: by hand, in tests. */
   recheckEveryMs?: number
+  /** How much earlier others may ask for a slot that they wanted. */
+  yieldMs?: number
 }
 
 export interface SharedAccountSlots extends AccountSlots {
@@ -39,10 +42,13 @@ interface Asked {
 }
 
 const RECHECK_EVERY_MS = 1000
+/** Time for the news to arrive and a question to be asked, on a network that is not the fastest. */
+const YIELD_MS = 5
 
 export function createSharedAccountSlots(deps: SharedAccountSlotsDeps): SharedAccountSlots {
   const { pool, leases, bus, onFree } = deps
   const asked = new Map<string, Asked>()
+  const wantedElsewhere = new Set<string>()
   const everyMs = deps.recheckEveryMs ?? RECHECK_EVERY_MS
   const timer = everyMs > 0 ? setInterval(recheck, everyMs) : null
   timer?.unref()
@@ -51,8 +57,7 @@ export function createSharedAccountSlots(deps: SharedAccountSlotsDeps): SharedAc
     if (!pool.acquire(entry)) return null
     const { id, concurrency } = entry.account
     if (concurrency === 0) return slotOf(entry, null)
-    const account = asked.get(id) ?? { questions: 0, wasFull: false, freed: 0 }
-    asked.set(id, account)
+    const account = askedOf(id)
     const { freed } = account
     account.questions++
     if (account.wasFull) pool.setFullElsewhere(entry, true)
@@ -76,6 +81,7 @@ export function createSharedAccountSlots(deps: SharedAccountSlotsDeps): SharedAc
     account.wasFull = true
     pool.setFullElsewhere(entry, true)
     pool.release(entry)
+    bus.say('want', entry.account.id)
     // Given back while the answer was on its way. After the caller has joined the queue:
     if (account.freed !== freedBefore) setImmediate(() => reopen(entry.account.id))
     return null
@@ -89,12 +95,35 @@ export function createSharedAccountSlots(deps: SharedAccountSlotsDeps): SharedAc
         isHeld = false
         pool.release(entry)
         const { id } = entry.account
-        // On its way to Redis before any question that follows from here; the others are told when it has arrived.
-        if (lease) void lease.release().then(() => bus.say('slot', id))
+        const isForOthers = lease !== null && wantedElsewhere.delete(id)
+        if (isForOthers) yieldTo(entry)
+        // Here too when it has arrived: a question may overtake it (a script that Redis does not know is sent twice).
+        if (lease) void lease.release().then(() => (isForOthers ? bus.say('slot', id) : tell(id)))
+        if (isForOthers) return
+        // On its way to Redis, before any question that follows from here.
         freed(id)
         onFree()
       },
     }
+  }
+
+  function tell(id: string): void {
+    bus.say('slot', id)
+    freed(id)
+  }
+
+  /** Nobody here asks for it for a moment. */
+  function yieldTo(entry: PoolEntry): void {
+    const { id } = entry.account
+    askedOf(id).wasFull = true
+    pool.setFullElsewhere(entry, true)
+    setTimeout(() => reopen(id), deps.yieldMs ?? YIELD_MS)
+  }
+
+  function askedOf(id: string): Asked {
+    const account = asked.get(id) ?? { questions: 0, wasFull: false, freed: 0 }
+    asked.set(id, account)
+    return account
   }
 
   function freed(id: string): void {
@@ -112,7 +141,7 @@ export function createSharedAccountSlots(deps: SharedAccountSlotsDeps): SharedAc
     if (entry) pool.setFullElsewhere(entry, false)
     onFree()
     // Nobody waits for it: the next that comes asks as if nothing had been.
-    if (account.questions === 0) asked.delete(id)
+    if (account.questions === 0 && !entry?.fullElsewhere) asked.delete(id)
   }
 
   function recheck(): void {
@@ -120,6 +149,7 @@ export function createSharedAccountSlots(deps: SharedAccountSlotsDeps): SharedAc
   }
 
   bus.hear('slot', freed)
+  bus.hear('want', (id) => void wantedElsewhere.add(id))
   bus.onGap(recheck)
   return {
     take,

@@ -166,3 +166,95 @@ describe('wait queue (ACC-7)', () => {
     expect(await waiting?.end).toEqual({ kind: 'timeout' })
   })
 })
+
+describe('waiting for what has to be asked for elsewhere (ACC-7, OPS-4)', () => {
+  /** Attempts whose answers the test gives. */
+  function asking(timers = manualTimers()) {
+    const queue = createWaitQueue({ most: 10, schedule: timers.schedule })
+    const answers: ((value: string | null) => void)[] = []
+    const asked: string[] = []
+    const wait = (name: string) => {
+      let isFirst = true
+      const attempt = () => {
+        // Nothing is there when it joins.
+        if (isFirst) {
+          isFirst = false
+          return null
+        }
+        asked.push(name)
+        const { promise, resolve } = Promise.withResolvers<string | null>()
+        answers.push((value) => resolve(value))
+        return promise
+      }
+      return queue.wait({ lane: 'lane', timeoutMs: 1000, attempt })
+    }
+    return { timers, queue, answers, asked, wait }
+  }
+
+  test('who was told “no” has kept its place before those who came later', async () => {
+    const { queue, answers, asked, wait } = asking()
+    const [first] = [wait('first'), wait('second')]
+    queue.offer()
+    answers[0]?.(null)
+    await Promise.resolve()
+    queue.offer()
+    answers[1]?.('slot')
+    expect(await first?.end).toEqual({ kind: 'served', value: 'slot' })
+    expect(asked).toEqual(['first', 'first'])
+  })
+
+  test('while one asks, the next offer goes to the next', () => {
+    const { queue, asked, wait } = asking()
+    wait('first')
+    wait('second')
+    expect([queue.offer(), queue.offer(), queue.offer()]).toEqual([true, true, false])
+    expect(asked).toEqual(['first', 'second'])
+  })
+
+  test('who was passed over because it asked, and is told “no”, asks again', async () => {
+    const { queue, answers, asked, wait } = asking()
+    const only = wait('only')
+    queue.offer()
+    expect(queue.offer()).toBe(false)
+    answers[0]?.(null)
+    await Promise.resolve()
+    expect(asked).toEqual(['only', 'only'])
+    answers[1]?.('slot')
+    expect(await only?.end).toMatchObject({ kind: 'served' })
+  })
+
+  test('who runs out of time, or leaves, while it asks is still given what it asked for: nothing is lost', async () => {
+    const { timers, queue, answers, wait } = asking()
+    const late = wait('late')
+    const leaving = wait('leaving')
+    queue.offer()
+    queue.offer()
+    timers.advance(1000)
+    leaving?.leave()
+    answers[0]?.('slot')
+    answers[1]?.(null)
+    expect(await late?.end).toEqual({ kind: 'served', value: 'slot' })
+    expect(await leaving?.end).toMatchObject({ kind: 'timeout' })
+    expect([queue.size, timers.size]).toEqual([0, 0])
+  })
+
+  test('what was given back while somebody was joining is found at once', async () => {
+    const queue = createWaitQueue({ most: 10, schedule: () => () => undefined })
+    expect(await queue.wait({ lane: 'lane', timeoutMs: 1000, attempt: () => 'slot' })?.end).toMatchObject({
+      kind: 'served',
+    })
+    expect(queue.size).toBe(0)
+  })
+
+  test('an attempt that leads to an offer does not take twice', () => {
+    const queue = createWaitQueue({ most: 10, schedule: () => () => undefined })
+    let taken = 0
+    const attempt = () => {
+      taken++
+      queue.offer()
+      return 'slot'
+    }
+    queue.wait({ lane: 'lane', timeoutMs: 1000, attempt })
+    expect(taken).toBe(1)
+  })
+})

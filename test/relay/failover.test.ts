@@ -131,6 +131,28 @@ describe('a failing account is stepped around without a client noticing', () => 
     expect((await call('chat_completions', CHAT)).status).toBe(503)
   })
 
+  test('a session sticks inside the fallback group too, and comes home when its own group serves again (ACC-4, ACC-12)', async () => {
+    const groups = [makeGroup({ id: 'g', fallbackGroupId: 'h' }), makeGroup({ id: 'h', isDefault: false })]
+    const away = account('a', { status: 'disabled' })
+    const accounts = [away, ...['b', 'c', 'd'].map((id) => account(id, { groupIds: ['h'] }))]
+    const { call, directory, receipts } = await createTestRelay({ accounts, groups, script: () => chatAnswer() })
+    const turn = async (session: string) => {
+      await call('chat_completions', { ...CHAT, prompt_cache_key: session })
+      return `${receipts.at(-1)?.accountId} ${receipts.at(-1)?.choice?.sticky}`
+    }
+    const turns = ['s', 't', 's', 's', 't']
+    const told: string[] = []
+    for (const session of turns) told.push(await turn(session))
+    expect(told).toEqual(['b miss', 'c miss', 'b hit', 'b hit', 'c hit'])
+    // Both groups' accounts were looked at, and why the first did not serve is told (ACC-17).
+    expect(receipts.at(-1)?.choice).toEqual({ candidates: 4, passedOver: { disabled: 1 }, sticky: 'hit' })
+    directory.pool.put({ ...away, status: 'active' })
+    expect([await turn('s'), await turn('s')]).toEqual(['a miss', 'a hit'])
+    directory.pool.put(away)
+    // "s" is remembered in both groups: its own account is out, its helper is still warm.
+    expect(await turn('s')).toBe('b hit')
+  })
+
   test('the only account is tried again when the error may pass, and only then (ACC-5)', async () => {
     const answers = [errorAnswer(500), errorAnswer(500), chatAnswer()]
     const weak = await createTestRelay({ accounts: [account('a')], script: () => answers.shift() ?? 'hang' })

@@ -3,6 +3,7 @@
  * What leaves through the upstream, and each receipt, is kept for looking at.
  */
 
+import type { AccountPool } from '../../src/core/account-pool.ts'
 import type { Account, ApiKey, Group, User } from '../../src/core/entities.ts'
 import { createPriceIndex } from '../../src/core/price-index.ts'
 import type { Receipt } from '../../src/core/receipt.ts'
@@ -14,12 +15,12 @@ import { PROTOCOLS } from '../../src/protocols/table.ts'
 import { createRelay, type RelayDeps } from '../../src/relay/relay.ts'
 import type { RelaySettings } from '../../src/relay/settings.ts'
 import type { UpstreamAnswer, UpstreamRequest } from '../../src/relay/upstream.ts'
-import { createAccountSlots } from '../../src/state/account-slots.ts'
+import { type AccountSlots, createAccountSlots } from '../../src/state/account-slots.ts'
 import { createDirectory } from '../../src/state/directory.ts'
 import { createHealth } from '../../src/state/health.ts'
 import { createLimiter } from '../../src/state/limiter.ts'
 import { createMemoryCounters } from '../../src/state/memory-counters.ts'
-import { createSticky } from '../../src/state/sticky.ts'
+import { createSticky, type Sticky } from '../../src/state/sticky.ts'
 import { makeGroup, makeKey, makeUser } from './make.ts'
 
 /** What the scripted upstream does with a request. `hang`: never answers, until it is aborted. */
@@ -33,6 +34,8 @@ export interface TestRelayOptions {
   groups?: Group[]
   user?: Partial<User>
   settings?: Partial<RelaySettings>
+  /** What it shares with other instances (OPS-4); nothing, when left out. */
+  share?(own: { pool: AccountPool; onFree(): void; nowMs(): number }): { slots: AccountSlots; sticky: Sticky }
 }
 
 const SETTINGS: RelaySettings = {
@@ -95,6 +98,9 @@ export async function createTestRelay(options: TestRelayOptions) {
   await directory.load()
   const settings = { ...SETTINGS, ...options.settings }
   const health = createHealth({ pool: directory.pool, nowMs, onChange: () => undefined })
+  const share =
+    options.share ??
+    (({ pool, onFree }) => ({ slots: createAccountSlots({ pool, onFree }), sticky: createSticky({ nowMs }) }))
   const watchdog = createWatchdog({ nowMs, sweepEveryMs: 0 })
   const queue = createWaitQueue({ most: 100, schedule: scheduleTimeout })
   const prices = {
@@ -109,8 +115,7 @@ export async function createTestRelay(options: TestRelayOptions) {
     health,
     queue,
     watchdog,
-    slots: createAccountSlots({ pool: directory.pool, onFree: queue.offer }),
-    sticky: createSticky({ nowMs }),
+    ...share({ pool: directory.pool, onFree: queue.offer, nowMs }),
     credentials: API_KEYS,
     limiter: createLimiter({
       counters: createMemoryCounters({ nowMs }),

@@ -1,10 +1,9 @@
 /**
- * `npm test`: starts Postgres and Redis once, runs `bun test` (its arguments are ours), ends them, and passes its exit
- * code on. Without redis-server and as root it is installed first, within a minute; without both, Redis tests are
- * skipped and it says so.
+ * `npm test`: starts Postgres once, runs `bun test` (its arguments are ours), ends it, and passes its exit code on. A
+ * test file that needs Redis starts its own (./redis.ts). Without redis-server and as root it is installed first, within a
+ * minute; without both, Redis tests are skipped and it says so.
  */
 import { SOCKET_DIRECTORY_VARIABLE, startTestServer } from './postgres-server.ts'
-import { startTestRedis } from './redis-server.ts'
 
 const INSTALL_LIMIT_MS = 60_000
 /** Of a test or hook, on a machine that does other things too. Only this option holds for hooks of all files. */
@@ -18,15 +17,10 @@ if (!process.env.TEST_DATABASE_URL) {
   variables[SOCKET_DIRECTORY_VARIABLE] = target.host
   steps.push(stop)
 }
-if (!process.env.REDIS_URL) {
-  if (Bun.which('redis-server') === null && process.getuid?.() === 0) installRedis()
-  const redis = await startTestRedis()
-  if (redis === null)
+if (!process.env.REDIS_URL && Bun.which('redis-server') === null) {
+  if (process.getuid?.() === 0) installRedis()
+  if (Bun.which('redis-server') === null)
     console.error('No redis-server here: tests that need Redis are skipped. Set REDIS_URL or install it.')
-  else {
-    variables.REDIS_URL = redis.url
-    steps.push(redis.stop)
-  }
 }
 
 const tests = Bun.spawn([process.execPath, 'test', ...TIMEOUT, ...process.argv.slice(2)], {
