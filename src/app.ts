@@ -95,7 +95,7 @@ function isDirectoryKind(kind: string): kind is DirectoryKind {
 async function reload(relay: OpenedRelay, kind: DirectoryKind, id: string): Promise<void> {
   await relay.directory.reload(kind, id)
   const entry = kind === 'account' ? relay.directory.pool.get(id) : undefined
-  if (entry) relay.health.accountStored(id, entry.account.status)
+  if (entry) relay.health.accountStored(entry.account)
   await tellCounters(relay, kind, id)
 }
 
@@ -114,6 +114,8 @@ async function tellCounters(relay: OpenedRelay, kind: DirectoryKind, id: string)
 async function resetAccount(relay: OpenedRelay, id: string): Promise<void> {
   await relay.directory.reload('account', id)
   relay.health.reset(id)
+  const entry = relay.directory.pool.get(id)
+  if (entry) relay.health.accountStored(entry.account)
 }
 
 /** Changes made on any instance are heard within moments; after a gap in hearing everything is read again (KEY-3). */
@@ -126,7 +128,7 @@ function listen(
   const failed = (error: unknown) => log.error('a change could not be read', { error })
   return listenForChanges(sql, {
     onChange: (change) => void hear(change).catch(failed),
-    onReconnect: () => void Promise.all([relay.directory.load(), relay.reloadPrices()]).catch(failed),
+    onReconnect: () => void Promise.all([relay.loadDirectory(), relay.reloadPrices()]).catch(failed),
   })
 }
 

@@ -1,4 +1,5 @@
 /** Credentials of accounts, sealed for their account and replaced field by field (ACC-8). */
+import { isDeepStrictEqual } from 'node:util'
 import type { AccountCredentials } from '../core/entities.ts'
 import { conflict, type Fault, isFault } from '../core/fault.ts'
 import { openCredentials, sealCredentials } from '../db/account-credentials.ts'
@@ -19,16 +20,26 @@ export function createAccountSecrets({ box, outbound }: Pick<AdminDeps, 'box' | 
     return { sealedCredentials: sealCredentials(box, id, credentials), credentialHint: hintOf(credentials) }
   }
 
-  /** A new api_key doesn't lose the base_url. Compared and set: a token refreshed at the same moment is not overwritten. */
-  async function replace(transaction: Db, account: AccountRecord, body: CredentialsPatchBody): Promise<Fault | null> {
+  /**
+   * A new api_key doesn't lose the base_url. Compared and set: a token refreshed at the same moment is not overwritten. `same`: what was
+   * given is what was stored, and nothing is written.
+   */
+  async function replace(
+    transaction: Db,
+    account: AccountRecord,
+    body: CredentialsPatchBody,
+  ): Promise<'replaced' | 'same' | Fault> {
     const { id, type, sealedCredentials: previousSealed } = account
     const stored = openCredentials(box, id, previousSealed)
     const given = readCredentials(type, merged(toBody(stored), body))
     if (isFault(given)) return given
     const fault = checkCredentials(given, outbound)
     if (fault) return fault
+    if (isDeepStrictEqual(toBody(given), toBody(stored))) return 'same'
     const replaced = await updateAccountCredentialsById(transaction, id, { ...seal(id, given), previousSealed })
-    return replaced ? null : conflict('credentials', 'the credentials were refreshed at this very moment; try again')
+    return replaced
+      ? 'replaced'
+      : conflict('credentials', 'the credentials were refreshed at this very moment; try again')
   }
 
   return { seal, replace }

@@ -3,6 +3,7 @@
  * never leave again; what is shown is the hint stored beside them (ACC-8).
  */
 import type { Static } from '@sinclair/typebox'
+import { fromStoredBlocks, toStoredBlock } from '../core/account-block.ts'
 import { type Fault, isFault } from '../core/fault.ts'
 import {
   type AccountFilter,
@@ -57,13 +58,19 @@ export function createAccountsAdmin(deps: AdminDeps) {
       if (isFault(columns)) return columns
       const fault = checkModelMapping(columns.modelMapping ?? {})
       if (fault) return fault
+      let isMended = false
       const work = async (transaction: Db) => {
         const account = await findAccountById(transaction, id)
         if (account === null) return null
-        const refused = body.credentials ? await replace(transaction, account, body.credentials) : null
-        return refused ?? updateAccountById(transaction, id, columns)
+        const replaced = body.credentials ? await replace(transaction, account, body.credentials) : 'same'
+        if (isFault(replaced)) return replaced
+        isMended = replaced === 'replaced' && account.status === 'error' && columns.status === undefined
+        if (isMended) await forgetError(transaction, account)
+        return updateAccountById(transaction, id, isMended ? { ...columns, status: 'active' } : columns)
       }
-      return write(deps, { actor, verb: 'patch', kind: 'account', changes: body, work, idOf })
+      const result = await write(deps, { actor, verb: 'patch', kind: 'account', changes: body, work, idOf })
+      if (isMended && result !== null && !isFault(result)) await deps.onChange({ kind: 'account_reset', id })
+      return result
     },
 
     remove(actor: Actor, id: string): Promise<true | Fault | null> {
@@ -79,6 +86,13 @@ export function createAccountsAdmin(deps: AdminDeps) {
       return result
     },
   }
+}
+
+/** What was wrong with the old credentials says nothing about the new ones (ACC-10); cooldowns with a time stay. */
+async function forgetError(db: Db, { id, extra }: AccountRecord): Promise<void> {
+  const blocks = fromStoredBlocks(extra.blocks).filter(({ cause }) => cause !== 'error')
+  await updateAccountStateById(db, id, { extra: { blocks: blocks.map(toStoredBlock) } })
+  await notifyChange(db, 'account_reset', id)
 }
 
 async function clear(db: Db, id: string): Promise<AccountRecord | null> {

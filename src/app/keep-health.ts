@@ -4,13 +4,14 @@
  *
  * If it fails: it is tried again; until then this instance alone knows.
  */
+import { type AccountBlock, toStoredBlock } from '../core/account-block.ts'
 import { type AccountSnapshot, toExtra } from '../core/snapshot.ts'
 import { updateAccountStateById } from '../db/accounts.ts'
 import type { Db } from '../db/client.ts'
 import { createBatch } from '../lib/batch.ts'
 import type { Log } from '../lib/log.ts'
 import type { Stack } from '../lib/stack.ts'
-import type { Block, HealthChange } from '../state/health.ts'
+import type { HealthChange } from '../state/health.ts'
 
 export interface HealthKeeper {
   note(change: HealthChange): void
@@ -21,7 +22,7 @@ export interface HealthKeeperDeps {
   log: Log
   stack: Stack
   /** All live blocks of an account. */
-  blocksOf(accountId: string): readonly Block[]
+  blocksOf(accountId: string): readonly AccountBlock[]
   /** How an account's snapshot fields are named; null: it is gone. */
   prefixOf(accountId: string): string | null
 }
@@ -55,39 +56,37 @@ async function writeChanges(deps: HealthKeeperDeps, changes: readonly HealthChan
   }
 }
 
-/** The latest end of each cause; an error is a status of its own. */
-function columnsOf(blocks: readonly Block[]) {
-  const until = (...causes: Block['cause'][]) => {
+/**
+ * The latest end of each cause; an error is a status of its own. What is not blocked here is left as it is stored: times pass by themselves,
+ * and another instance, or an operator's pause, may have set them.
+ */
+function columnsOf(blocks: readonly AccountBlock[]) {
+  const until = (column: UntilColumn, ...causes: AccountBlock['cause'][]) => {
     const times = blocks
       .filter((block) => block.family === null && causes.includes(block.cause))
       .map((block) => block.untilMs ?? 0)
-    return times.length === 0 ? null : new Date(Math.max(...times))
+    return times.length === 0 ? {} : { [column]: new Date(Math.max(...times)) }
   }
   const error = blocks.find((block) => block.cause === 'error')
   return {
-    rateLimitedUntil: until('rate_limited'),
-    overloadedUntil: until('overloaded'),
-    unschedulableUntil: until('cooling_down', 'broken'),
+    ...until('rateLimitedUntil', 'rate_limited'),
+    ...until('overloadedUntil', 'overloaded'),
+    ...until('unschedulableUntil', 'cooling_down', 'broken'),
     ...(error ? { status: 'error' as const, errorMessage: error.message ?? error.source } : {}),
   }
 }
+
+type UntilColumn = 'rateLimitedUntil' | 'overloadedUntil' | 'unschedulableUntil'
 
 function extraOf(deps: HealthKeeperDeps, accountId: string, snapshot: AccountSnapshot | null) {
   const prefix = deps.prefixOf(accountId)
   return {
     ...(snapshot && prefix !== null ? toExtra(snapshot, prefix) : {}),
-    blocks: deps.blocksOf(accountId).map((block) => ({
-      cause: block.cause,
-      source: block.source,
-      model_family: block.family,
-      message: block.message,
-      since: new Date(block.sinceMs).toISOString(),
-      until: block.untilMs === null ? null : new Date(block.untilMs).toISOString(),
-    })),
+    blocks: deps.blocksOf(accountId).map(toStoredBlock),
   }
 }
 
-function logBlock(log: Log, accountId: string, block: Block): void {
+function logBlock(log: Log, accountId: string, block: AccountBlock): void {
   const until = block.untilMs === null ? null : new Date(block.untilMs).toISOString()
   log.warn('account is out', { accountId, cause: block.cause, source: block.source, family: block.family, until })
 }

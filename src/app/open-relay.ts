@@ -48,6 +48,8 @@ export interface OpenedRelay {
   credentials: OpenedCredentials
   probe: SendProbe
   directory: Directory
+  /** Reads everything again, after changes may have been missed. */
+  loadDirectory(): Promise<void>
   health: Health
   /** What changed behind the counters' back (top-ups, edits) is told here. */
   news: CounterNews
@@ -78,7 +80,6 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     poolsOf: (account) => (config.runMode === 'simple' ? simplePools(account.platform) : account.groupIds),
     nowMs,
   })
-  await directory.load()
   const keeper = await openHealthKeeper({
     db: data.database.db,
     log,
@@ -87,6 +88,11 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     prefixOf: (accountId) => snapshotPrefix(directory, accountId),
   })
   const health: Health = createHealth({ pool: directory.pool, nowMs, onChange: keeper.note })
+  const loadDirectory = async () => {
+    await directory.load()
+    for (const { account } of directory.pool.entries()) health.accountStored(account)
+  }
+  await loadDirectory()
   const { prices, reload: reloadPrices } = await openPrices(data.database.db)
   const limits = await openLimits(config, data, directory, { log, stack })
   const receipts = await openReceipts(config, data, limits.news, { log, stack })
@@ -162,6 +168,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
       priceOf: (account, model) => outputPrice(prices.bookFor(account.id), account, model),
     }),
     directory,
+    loadDirectory,
     health,
     news: limits.news,
     countersMode: () => limits.counters.mode,

@@ -2,15 +2,17 @@
  * How long a failing account stays out, and why (ACC-6): by cause, with memory of what went before. Pure: history in, decision and new
  * history out.
  *
- * 429: until the provider says, else 5 s doubling to 5 min. 529: 1 min doubling to 10. 403: 10 min, the third in a row is an error.
- * 401: an error (OAuth was refreshed and tried again before it comes here); a refresh that failed for now: until it is tried again. 5xx and connect errors: circuit breaker, open after 5 in 30 s
- * for 30 s, then one probe: its success closes it, its failure opens it again. A success clears what it disproves.
+ * 429: until the provider says, else 5 s doubling to 5 min; for one model family only, where it said so. 529: 1 min doubling to 10. 403: 10
+ * min, the third in a row is an error. 401: an error (OAuth was refreshed and tried again before it comes here); a refresh that failed for
+ * now: until it is tried again. 5xx and connect errors: circuit breaker, open after 5 in 30 s for 30 s, then one probe: its success closes
+ * it, its failure opens it again. A success clears what it disproves.
  */
 import type { Failure } from './failure.ts'
 import type { ParkCause } from './pool-entry.ts'
 
 export interface CooldownHistory {
-  rateLimitsInARow: number
+  /** Undated ones, by model family; '': of the whole account. */
+  rateLimitsInARow: Readonly<Record<string, number>>
   overloadsInARow: number
   forbiddenInARow: number
   /** Epoch ms of recent server and connect errors, oldest first. */
@@ -20,7 +22,7 @@ export interface CooldownHistory {
 }
 
 export const NO_HISTORY: CooldownHistory = Object.freeze({
-  rateLimitsInARow: 0,
+  rateLimitsInARow: {},
   overloadsInARow: 0,
   forbiddenInARow: 0,
   faultsAtMs: [],
@@ -49,15 +51,9 @@ export function coolDown(
 ): { cooldown: Cooldown; history: CooldownHistory } {
   switch (failure.cause) {
     case 'rate_limited': {
-      const { told } = failure
-      const times = history.rateLimitsInARow
-      const until = told ?? {
-        untilMs: nowMs + doubling(5 * SECOND, 5 * MINUTE, times),
-        source: 'backoff',
-        family: null,
-      }
-      const next = { ...history, rateLimitsInARow: told ? times : times + 1 }
-      return { cooldown: { kind: 'until', cause: 'rate_limited', ...until }, history: next }
+      const { family = null, source = '', untilMs = null } = failure.told ?? {}
+      if (untilMs === null) return backOff(history, family, nowMs)
+      return { cooldown: { kind: 'until', cause: 'rate_limited', untilMs, source, family }, history }
     }
     case 'overloaded': {
       const times = history.overloadsInARow
@@ -82,7 +78,9 @@ export function coolDown(
     case 'unauthorized':
     case 'credential_error': {
       // A token refresh that is tried again by itself (ACC-10): the account comes back with it.
-      if (failure.told) return { cooldown: { kind: 'until', cause: 'cooling_down', ...failure.told }, history }
+      const { family = null, source = '', untilMs = null } = failure.told ?? {}
+      if (untilMs !== null)
+        return { cooldown: { kind: 'until', cause: 'cooling_down', untilMs, source, family }, history }
       const message = `Authentication failed: ${failure.error?.message ?? 'no usable credential'}`
       return { cooldown: { kind: 'error', message }, history }
     }
@@ -97,6 +95,15 @@ export function coolDown(
   }
 }
 
+/** A limit of which only time will tell. */
+function backOff(history: CooldownHistory, family: string | null, nowMs: number) {
+  const { rateLimitsInARow } = history
+  const times = rateLimitsInARow[family ?? ''] ?? 0
+  const untilMs = nowMs + doubling(5 * SECOND, 5 * MINUTE, times)
+  const cooldown: Cooldown = { kind: 'until', cause: 'rate_limited', untilMs, source: 'backoff', family }
+  return { cooldown, history: { ...history, rateLimitsInARow: { ...rateLimitsInARow, [family ?? '']: times + 1 } } }
+}
+
 function breakCircuit(history: CooldownHistory, nowMs: number) {
   const faultsAtMs = [...history.faultsAtMs.filter((atMs) => nowMs - atMs < BREAKER.windowMs), nowMs]
   const opens = history.probing || faultsAtMs.length >= BREAKER.faults
@@ -106,17 +113,11 @@ function breakCircuit(history: CooldownHistory, nowMs: number) {
   return { cooldown, history: { ...history, faultsAtMs: opens ? [] : faultsAtMs, probing: opens || history.probing } }
 }
 
-/** A success disproves the counts of failures in a row, and closes the circuit. A limit that the provider dated is not disproved. */
-export function afterSuccess(history: CooldownHistory): CooldownHistory {
-  return history === NO_HISTORY || isClean(history) ? history : NO_HISTORY
-}
-
-function isClean(history: CooldownHistory): boolean {
-  return (
-    history.rateLimitsInARow === 0 &&
-    history.overloadsInARow === 0 &&
-    history.forbiddenInARow === 0 &&
-    history.faultsAtMs.length === 0 &&
-    !history.probing
-  )
+/**
+ * A success disproves the counts of failures in a row, and closes the circuit. It says nothing about the limits of other model families, and
+ * does not disprove a limit that the provider dated.
+ */
+export function afterSuccess(history: CooldownHistory, family: string): CooldownHistory {
+  const others = Object.entries(history.rateLimitsInARow).filter(([name]) => name !== '' && name !== family)
+  return others.length === 0 ? NO_HISTORY : { ...NO_HISTORY, rateLimitsInARow: Object.fromEntries(others) }
 }

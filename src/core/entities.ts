@@ -2,6 +2,7 @@
  * Users, groups, keys, accounts and proxies as the request path sees them: plain, immutable, ready to use.
  * `db/directory` builds them from rows, `state/directory` indexes them; nothing here knows SQL or HTTP.
  */
+import type { AccountBlock } from './account-block.ts'
 import type { Nano } from './money.ts'
 import type { AccountType, Platform } from './platform.ts'
 
@@ -89,6 +90,8 @@ export interface Account {
   rateLimitedUntilMs: number | null
   overloadedUntilMs: number | null
   unschedulableUntilMs: number | null
+  /** The same with causes and sources, and those of model families, as any instance has stored them (ACC-6). */
+  blocks: readonly AccountBlock[]
   firstByteTimeoutMs: number | null
   streamIdleTimeoutMs: number | null
   requestTimeoutMs: number | null

@@ -42,7 +42,8 @@ export interface Failure {
 
 /** What a provider said about a limit; read by `providers/limits`. */
 export interface ToldLimit {
-  untilMs: number
+  /** Null: it said for what, not until when. */
+  untilMs: number | null
   /** The header or field that said it. */
   source: string
   /** Only models of this family are limited; null: the whole account. */
@@ -103,7 +104,8 @@ export function judge(failure: Failure): Judgement {
 
 /** What the client is told when nobody else can serve it (REL-12). Names no account, URL or secret. */
 export function denialOf(failure: Failure, nowMs: number, maxRetryAfterMs: number): Denial {
-  const waitMs = failure.told === null ? null : Math.min(failure.told.untilMs - nowMs, maxRetryAfterMs)
+  const untilMs = failure.told?.untilMs ?? null
+  const waitMs = untilMs === null ? null : Math.min(untilMs - nowMs, maxRetryAfterMs)
   const retryAfter = waitMs === null ? undefined : Math.max(1, Math.ceil(waitMs / 1000))
   switch (failure.cause) {
     case 'unauthorized':

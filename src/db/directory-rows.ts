@@ -40,7 +40,12 @@ export async function readProxies(
     select id, name, url, status, sealed_credentials as sealed from proxies where true ${only(sql, 'proxies', id)}`
 }
 
-type StoredAccount = Omit<Account, 'credentials' | 'proxy'> & { sealed: string; proxyId: string | null }
+type StoredAccount = Omit<Account, 'credentials' | 'proxy' | 'blocks'> & {
+  sealed: string
+  proxyId: string | null
+  /** As it stands in `extra`. */
+  blocks: unknown
+}
 
 export async function readAccounts(sql: Query, id: string | null): Promise<StoredAccount[]> {
   return sql<StoredAccount[]>`
@@ -48,7 +53,7 @@ export async function readAccounts(sql: Query, id: string | null): Promise<Store
       model_mapping as "modelMapping", proxy_id as "proxyId", rate_multiplier as "rateMultiplier",
       free_tier as "freeTier", custom_error_codes as "customErrorCodes", error_message as "errorMessage",
       first_byte_timeout_ms as "firstByteTimeoutMs", stream_idle_timeout_ms as "streamIdleTimeoutMs",
-      request_timeout_ms as "requestTimeoutMs", ${sql.unsafe(ACCOUNT_TIMES)},
+      request_timeout_ms as "requestTimeoutMs", ${sql.unsafe(ACCOUNT_TIMES)}, extra -> 'blocks' as blocks,
       coalesce((select jsonb_agg(group_id) from account_groups where account_id = accounts.id), '[]') as "groupIds"
     from accounts left join usage_totals on scope = 'account' and scope_id = accounts.id::text and period = ''
     where deleted_at is null ${only(sql, 'accounts', id)}`

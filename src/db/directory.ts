@@ -6,6 +6,7 @@
  * says why; it never keeps the others from serving.
  * If it fails: rejects; the caller keeps what it had.
  */
+import { fromStoredBlocks } from '../core/account-block.ts'
 import type { Account, AccountCredentials, ApiKey, Group, Proxy as UpstreamProxy, User } from '../core/entities.ts'
 import type { Subscription } from '../core/subscription.ts'
 import type { Secretbox } from '../lib/secretbox.ts'
@@ -99,8 +100,9 @@ async function readAccounts(
 ): Promise<Account[]> {
   const proxyById = new Map(proxies.map((proxy) => [proxy.id, proxy]))
   const stored = await rows.readAccounts(sql, id)
-  return stored.map(({ sealed, proxyId, ...account }) => ({
+  return stored.map(({ sealed, proxyId, blocks, ...account }) => ({
     ...account,
+    blocks: fromStoredBlocks(blocks),
     ...openOrExplain(box, account, sealed),
     proxy: proxyId === null ? null : (proxyById.get(proxyId) ?? null),
   }))

@@ -9,7 +9,7 @@ import type { Account } from '../core/entities.ts'
 import { resetTime } from '../core/reset-time.ts'
 import type { Operation } from '../protocols/protocol.ts'
 import { createMessagesStream, retellCount, retellMessage } from './bedrock/answer.ts'
-import { retellError } from './bedrock/errors.ts'
+import { errorName, retellError } from './bedrock/errors.ts'
 import { CLAUDE_NAMES, modelIdIn, nameOfModelId, withoutProfile } from './bedrock/models.ts'
 import { toCountTokensBody, toInvokeBody } from './bedrock/request.ts'
 import type { EndpointInput, Envelope, Provider } from './provider.ts'
@@ -46,9 +46,11 @@ export const bedrock: Provider = {
   defaultHeaders: { 'content-type': 'application/json' },
   forwardHeaders: new Set(['user-agent']),
   forwardPrefixes: [],
+  // Bedrock says what is throttled, hardly ever until when. Of the AWS account's own quota it can't be told which models it concerns.
   readLimit: ({ header, model, nowMs }) => {
     const untilMs = resetTime(header('retry-after'), nowMs)
-    return untilMs === null ? null : { untilMs, source: 'retry-after', family: model }
+    const isQuota = errorName(header('x-amzn-errortype')) === 'ServiceQuotaExceededException'
+    return { untilMs, source: 'retry-after', family: isQuota ? null : model }
   },
   readSnapshot: null,
   snapshotPrefix: '',

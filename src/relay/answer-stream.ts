@@ -7,6 +7,7 @@ import { type Failure, failureOfStreamError, judge } from '../core/failure.ts'
 import { createModelRewriter } from '../protocols/model-rewriter.ts'
 import type { ByteFilter, Framing, Meter, Reading } from '../protocols/protocol.ts'
 import type { Health } from '../state/health.ts'
+import { servedFamily } from './choose-input.ts'
 import { nameInAnswers } from './envelope.ts'
 import { type Exchange, elapsedMs } from './exchange.ts'
 import { streamHeaders } from './headers.ts'
@@ -111,7 +112,7 @@ function conclude(
 /** A stream that broke on its way counts against the account like one that never began. */
 function noteHealth(deps: AnswerDeps, exchange: Exchange, good: boolean, broke: boolean): void {
   if (!exchange.account) return
-  if (good) deps.health.noteSuccess(exchange.account.id)
+  if (good) deps.health.noteSuccess(exchange.account.id, servedFamily(exchange, exchange.account))
   if (broke) deps.health.noteFailure(exchange.account.id, failureOfStreamError(null))
 }
 

@@ -6,6 +6,7 @@ import { type Failure, failureOfStreamError, judge, type UpstreamError } from '.
 import { createModelRewriter } from '../protocols/model-rewriter.ts'
 import type { Reading } from '../protocols/protocol.ts'
 import type { Health } from '../state/health.ts'
+import { servedFamily } from './choose-input.ts'
 import { nameInAnswers } from './envelope.ts'
 import type { Exchange } from './exchange.ts'
 import { clientHeaders } from './headers.ts'
@@ -72,7 +73,8 @@ function toResponse(deps: AnswerDeps, exchange: Exchange, answer: UpstreamAnswer
 
 function conclude(deps: AnswerDeps, exchange: Exchange, status: number, reading: Reading, bytes: number): void {
   const bad = reading.final === 'error' || reading.final === 'failed'
-  if (exchange.account) deps.health.noteSuccess(exchange.account.id)
+  const { account } = exchange
+  if (account) deps.health.noteSuccess(account.id, servedFamily(exchange, account))
   settle(deps, exchange, {
     ending: bad ? 'upstream-error' : exchange.clientGone ? 'client-gone' : 'completed',
     httpStatus: status,

@@ -111,7 +111,21 @@ async function tryAccount(
     framing === 'json'
       ? await answerWhole(deps, exchange, call, plain)
       : await answerStream(deps, exchange, call, plain, framing)
-  return result instanceof Response ? { kind: 'response', response: result, served: true } : failed(result)
+  if (result instanceof Response) return { kind: 'response', response: result, served: true }
+  return failed(withLimit(deps, result, answer, { provider, model: choice.upstreamModel }))
+}
+
+/** A limit that was told inside a 200: of when and for what it ends only the headers can tell. */
+function withLimit(
+  deps: AttemptDeps,
+  failure: Failure,
+  answer: UpstreamAnswer,
+  { provider, model }: { provider: Provider; model: string },
+): Failure {
+  if (failure.cause !== 'rate_limited') return failure
+  const header = (name: string) => answer.headers.get(name)
+  const said = { status: answer.status, header, body: null, model, nowMs: deps.nowMs() }
+  return { ...failure, told: provider.readLimit(said) }
 }
 
 const failed = (failure: Failure): Attempted => ({ kind: 'failure', failure })

@@ -47,8 +47,13 @@ export function upstreamName(account: Account, model: string): string {
   return providerOf(account)?.envelope?.modelId(account, model) ?? model
 }
 
+/** Of the model that the account serves this request with. */
+export function servedFamily({ upstreamModel, inspected }: Exchange, account: Account): string {
+  return familyOf(account, upstreamModel ?? inspected?.model ?? '')
+}
+
 /** Models that share the account's limits. `model`: as the vendor's wire calls it. */
-export function familyOf(account: Account, model: string): string {
+function familyOf(account: Account, model: string): string {
   return providerOf(account)?.familyOf(model) ?? model
 }
 

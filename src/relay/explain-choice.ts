@@ -1,19 +1,38 @@
 /** Why a choice came out as it did (ACC-17): how many accounts there were, why others were passed over, what the session's binding meant. */
 import type { AccountPool, ChooseInput } from '../core/account-pool.ts'
 import type { ChoiceExplained } from '../core/receipt.ts'
+import type { Health } from '../state/health.ts'
 import type { Exchange } from './exchange.ts'
+
+export interface ExplainDeps {
+  pool: AccountPool
+  health: Pick<Health, 'limitedAccounts'>
+}
+
+/** Limits of single model families are counted account by account: there are few (ACC-6). */
+function explainPool({ pool, health }: ExplainDeps, input: ChooseInput): ChoiceExplained {
+  const explained = pool.explain(input)
+  let limited = 0
+  for (const accountId of health.limitedAccounts()) {
+    const entry = pool.get(accountId)
+    if (!entry || !input.blockedFor?.(entry)) continue
+    if (pool.usable(entry, { ...input, blockedFor: undefined }) !== null) limited++
+  }
+  if (limited > 0) explained.passedOver.model_limited = limited
+  return explained
+}
 
 /** `chosenId` null: nobody. With a fallback group (ACC-12) the accounts of both are told: nobody in the first could serve. */
 export function explainChoice(
-  pool: Pick<AccountPool, 'explain'>,
+  deps: ExplainDeps,
   exchange: Exchange,
   input: ChooseInput,
   chosenId: string | null,
 ): ChoiceExplained {
   const { binding, group } = exchange
-  const here = pool.explain(input)
+  const here = explainPool(deps, input)
   const isFallback = group !== null && group.id !== input.poolId
-  const { candidates, passedOver } = isFallback ? added(pool.explain({ ...input, poolId: group.id }), here) : here
+  const { candidates, passedOver } = isFallback ? added(explainPool(deps, { ...input, poolId: group.id }), here) : here
   if (binding === null) return { candidates, passedOver, sticky: 'none' }
   const { accountId } = binding
   return { candidates, passedOver, sticky: accountId === null ? 'miss' : accountId === chosenId ? 'hit' : 'moved' }

@@ -2,41 +2,33 @@
  * How each account is doing (ACC-6, ACC-11): cooldowns by cause and scope, circuit breakers, subscription windows. Decides nothing itself:
  * `core/cooldown` does; this room remembers, applies it to the pool and tells whoever keeps it (`onChange`).
  *
- * A block always has a cause, a source, a start and an end, and `reset` clears it (an operator's last word).
+ * A block always has a cause, a source, a start and an end, and `reset` clears it (an operator's last word). Those that other instances, or
+ * this one in an earlier life, have stored are taken over with the stored account (OPS-4).
  */
+import { type AccountBlock, isLiveBlock } from '../core/account-block.ts'
 import type { AccountPool } from '../core/account-pool.ts'
 import { afterSuccess, type CooldownHistory, coolDown, NO_HISTORY } from '../core/cooldown.ts'
+import type { Account } from '../core/entities.ts'
 import type { Failure } from '../core/failure.ts'
-import type { ParkCause, PoolEntry } from '../core/pool-entry.ts'
+import type { PoolEntry } from '../core/pool-entry.ts'
 import { type AccountSnapshot, exhaustedUntil } from '../core/snapshot.ts'
 
-export interface Block {
-  cause: ParkCause
-  /** The header, field or rule that it comes from. */
-  source: string
-  /** Null: the whole account. */
-  family: string | null
-  sinceMs: number
-  /** Null: until an operator changes something. */
-  untilMs: number | null
-  message: string | null
-}
-
 export interface AccountHealth {
-  blocks: Block[]
+  blocks: AccountBlock[]
   snapshot: AccountSnapshot | null
 }
 
 export interface HealthChange {
   accountId: string
   /** What is new; exactly one of them. */
-  block?: Block
+  block?: AccountBlock
   snapshot?: AccountSnapshot
 }
 
 export interface Health {
   noteFailure(accountId: string, failure: Failure): void
-  noteSuccess(accountId: string): void
+  /** With a model of this family. */
+  noteSuccess(accountId: string, family: string): void
   noteSnapshot(accountId: string, snapshot: AccountSnapshot): void
   /** Is this family of models limited on this account now? */
   blocks(entry: PoolEntry, family: string, nowMs: number): boolean
@@ -45,8 +37,10 @@ export interface Health {
   describe(accountId: string): AccountHealth
   /** Clears every cooldown and count (`POST /admin/accounts/{id}/reset`). */
   reset(accountId: string): void
-  /** The stored account was read again: an operator who sets it active has the last word over an error that was stored. */
-  accountStored(accountId: string, status: 'active' | 'disabled' | 'error'): void
+  /** Accounts of which some model family may be limited: few, of however many. */
+  limitedAccounts(): Iterable<string>
+  /** The stored account was read: its blocks count here too. An operator who sets it active has the last word over an error that was stored. */
+  accountStored(account: Account): void
   forget(accountId: string): void
 }
 
@@ -64,12 +58,13 @@ const STORED_WITHIN_MS = 5000
 
 interface State {
   history: CooldownHistory
-  blocks: Block[]
+  blocks: AccountBlock[]
   snapshot: AccountSnapshot | null
 }
 
 export function createHealth(deps: HealthDeps): Health {
   const states = new Map<string, State>()
+  const limited = new Set<string>()
 
   function stateOf(accountId: string): State {
     let state = states.get(accountId)
@@ -80,12 +75,18 @@ export function createHealth(deps: HealthDeps): Health {
     return state
   }
 
-  function block(accountId: string, block: Block): void {
+  /** False: a longer one is known. A longer cooldown is never shortened by a later answer (ACC-6). */
+  function remember(accountId: string, block: AccountBlock): boolean {
     const state = stateOf(accountId)
     const known = state.blocks.find((other) => other.cause === block.cause && other.family === block.family)
-    // A longer cooldown is never shortened by a later answer (ACC-6).
-    if (known && (known.untilMs === null || (block.untilMs !== null && block.untilMs <= known.untilMs))) return
-    state.blocks = [...state.blocks.filter((other) => other !== known && isLive(other, deps.nowMs())), block]
+    if (known && (known.untilMs === null || (block.untilMs !== null && block.untilMs <= known.untilMs))) return false
+    state.blocks = [...state.blocks.filter((other) => other !== known && isLiveBlock(other, deps.nowMs())), block]
+    if (block.family !== null) limited.add(accountId)
+    return true
+  }
+
+  function block(accountId: string, block: AccountBlock): void {
+    if (!remember(accountId, block)) return
     const entry = deps.pool.get(accountId)
     if (entry && block.family === null) deps.pool.park(entry, block.cause, block.untilMs)
     deps.onChange({ accountId, block })
@@ -117,9 +118,9 @@ export function createHealth(deps: HealthDeps): Health {
         block(accountId, { cause, source, family, sinceMs: nowMs, untilMs, message: failure.error?.message ?? null })
       }
     },
-    noteSuccess(accountId) {
+    noteSuccess(accountId, family) {
       const state = states.get(accountId)
-      if (state && state.history !== NO_HISTORY) setHistory(accountId, afterSuccess(state.history))
+      if (state && state.history !== NO_HISTORY) setHistory(accountId, afterSuccess(state.history, family))
     },
     noteSnapshot(accountId, snapshot) {
       stateOf(accountId).snapshot = snapshot
@@ -137,7 +138,7 @@ export function createHealth(deps: HealthDeps): Health {
     },
     blocks(entry, family, nowMs) {
       const state = states.get(entry.account.id)
-      return state?.blocks.some((block) => block.family === family && isLive(block, nowMs)) === true
+      return state?.blocks.some((block) => block.family === family && isLiveBlock(block, nowMs)) === true
     },
     isSuspect(accountId, nowMs) {
       const history = states.get(accountId)?.history
@@ -148,8 +149,16 @@ export function createHealth(deps: HealthDeps): Health {
       const state = states.get(accountId)
       const nowMs = deps.nowMs()
       return {
-        blocks: state?.blocks.filter((block) => isLive(block, nowMs)) ?? [],
+        blocks: state?.blocks.filter((block) => isLiveBlock(block, nowMs)) ?? [],
         snapshot: state?.snapshot ?? null,
+      }
+    },
+    *limitedAccounts() {
+      const nowMs = deps.nowMs()
+      for (const accountId of limited) {
+        const { blocks = [] } = states.get(accountId) ?? {}
+        if (blocks.some((block) => block.family !== null && isLiveBlock(block, nowMs))) yield accountId
+        else limited.delete(accountId)
       }
     },
     reset(accountId) {
@@ -159,14 +168,14 @@ export function createHealth(deps: HealthDeps): Health {
       deps.pool.setProbing(entry, false)
       deps.pool.unpark(entry)
     },
-    accountStored(accountId, status) {
-      const state = states.get(accountId)
-      const isOld = (block: Block) => deps.nowMs() - block.sinceMs > STORED_WITHIN_MS
+    accountStored({ id, status, blocks }) {
+      // The status is the stored word about an error; a block of that cause only explains it.
+      for (const block of blocks) if (block.cause !== 'error' && isLiveBlock(block, deps.nowMs())) remember(id, block)
+      const state = states.get(id)
+      const isOld = (block: AccountBlock) => deps.nowMs() - block.sinceMs > STORED_WITHIN_MS
       if (!state || status !== 'active') return
       state.blocks = state.blocks.filter((block) => block.cause !== 'error' || !isOld(block))
     },
     forget: (accountId) => void states.delete(accountId),
   }
 }
-
-const isLive = (block: Block, nowMs: number) => block.untilMs === null || block.untilMs > nowMs

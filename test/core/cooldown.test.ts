@@ -30,6 +30,25 @@ describe('how long a failing account stays out', () => {
     const { decided } = fail('rate_limited', Array(9).fill(0))
     expect(decided).toEqual([5000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000, 300_000])
   })
+  test('a limit of which only the scope was said backs off for that model family, each for itself (ACC-6)', () => {
+    const told = (family: string): ToldLimit => ({ untilMs: null, source: 'x', family })
+    let history = NO_HISTORY
+    const limited = (family: string) => {
+      const result = coolDown(history, failure('rate_limited', told(family)), 0)
+      history = result.history
+      return result.cooldown
+    }
+    const until = (untilMs: number, family: string) =>
+      ({ kind: 'until', cause: 'rate_limited', source: 'backoff', untilMs, family }) as const
+    expect([limited('opus'), limited('opus'), limited('haiku')]).toEqual([
+      until(5000, 'opus'),
+      until(10_000, 'opus'),
+      until(5000, 'haiku'),
+    ])
+    // What works for one says nothing about the other.
+    history = afterSuccess(history, 'haiku')
+    expect([limited('opus'), limited('haiku')]).toEqual([until(20_000, 'opus'), until(5000, 'haiku')])
+  })
   test('an overload grows from 1 to 10 minutes (ACC-6)', () => {
     expect(fail('overloaded', [0, 0, 0, 0, 0]).decided).toEqual([60_000, 120_000, 240_000, 480_000, 600_000])
   })
@@ -38,7 +57,7 @@ describe('how long a failing account stays out', () => {
   })
   test('a success in between starts the count of 403s anew (ACC-6)', () => {
     const { history } = fail('forbidden', [0, 0])
-    expect(fail('forbidden', [0], afterSuccess(history)).decided).toEqual([600_000])
+    expect(fail('forbidden', [0], afterSuccess(history, 'm')).decided).toEqual([600_000])
   })
   test('401 is an error at once (ACC-6)', () => {
     expect(fail('unauthorized', [0]).decided).toEqual(['error'])
@@ -57,7 +76,7 @@ describe('how long a failing account stays out', () => {
     const { history } = fail('server_error', [0, 0, 0, 0, 0])
     expect(history.probing).toBe(true)
     expect(fail('server_error', [31_000], history).decided).toEqual([30_000])
-    expect(fail('server_error', [31_000], afterSuccess(history)).decided).toEqual(['none'])
+    expect(fail('server_error', [31_000], afterSuccess(history, 'm')).decided).toEqual(['none'])
   })
   test('the client’s own faults cost an account nothing (ACC-5)', () => {
     expect(fail('client_error', [0]).decided).toEqual(['none'])

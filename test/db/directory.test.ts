@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { toStoredBlock } from '../../src/core/account-block.ts'
 import { sealCredentials, sealProxyCredentials } from '../../src/db/account-credentials.ts'
 import { updateAccountStateById } from '../../src/db/accounts.ts'
 import { deleteApiKeyById, rotateApiKeyById } from '../../src/db/api-keys.ts'
@@ -135,7 +136,10 @@ describe('directory', () => {
       customErrorCodes: [429],
       requestTimeoutMs: 1500,
     })
-    await updateAccountStateById(db, id, { rateLimitedUntil: new Date(NOON) })
+    const block = { cause: 'rate_limited', source: 'retry-after', family: 'opus', message: null } as const
+    const blocks = [{ ...block, sinceMs: NOON - 1000, untilMs: NOON }]
+    const extra = { blocks: [...blocks.map(toStoredBlock), { what: 'an older version wrote' }, null] }
+    await updateAccountStateById(db, id, { rateLimitedUntil: new Date(NOON), extra })
     const account = byId((await loadDirectory(sql, box)).accounts, id)
     expect(account).toEqual({
       id,
@@ -158,6 +162,7 @@ describe('directory', () => {
       rateLimitedUntilMs: NOON,
       overloadedUntilMs: null,
       unschedulableUntilMs: null,
+      blocks,
       firstByteTimeoutMs: null,
       streamIdleTimeoutMs: null,
       requestTimeoutMs: 1500,

@@ -215,6 +215,29 @@ describe('/admin/accounts', () => {
     expect((await api.ask('POST', `/admin/accounts/${id}/reset`)).json.status).toBe('disabled')
   })
 
+  test('other credentials on an account in status error make it active; the same ones, or anything else, do not (ACC-10)', async () => {
+    const { id } = (await create()).json
+    const blocks = ['error', 'rate_limited'].map((cause) => ({ cause, source: 'x', since: '2026-07-01T00:00:00.000Z' }))
+    const fail = (status = 'error') => api.database.sql`
+      update accounts set status = ${status}, error_message = 'invalid_grant', rate_limited_until = now() + interval '1 day',
+        extra = ${JSON.stringify({ blocks })}::text::jsonb where id = ${id}`
+    const patch = async (body: object) => (await api.ask('PATCH', `/admin/accounts/${id}`, body)).json.status
+    await fail()
+    expect(await patch({ priority: 3 })).toBe('error')
+    expect(await patch({ credentials: { api_key: SECRET } })).toBe('error')
+    // The operator's own word goes first.
+    expect(await patch({ credentials: { api_key: 'sk-other-1' }, status: 'disabled' })).toBe('disabled')
+    expect(await patch({ credentials: { api_key: 'sk-other-2' } })).toBe('disabled')
+    await fail()
+    api.changes.length = 0
+    const mended = (await api.ask('PATCH', `/admin/accounts/${id}`, { credentials: { api_key: 'sk-other-3' } })).json
+    expect(mended).toMatchObject({ status: 'active', error_message: null })
+    // What has a time runs its time; every instance forgets the error.
+    expect(mended.rate_limited_until).not.toBeNull()
+    expect(mended.extra.blocks.map(({ cause }: { cause: string }) => cause)).toEqual(['rate_limited'])
+    expect(api.changes).toContainEqual({ kind: 'account_reset', id })
+  })
+
   test('an account that a key is bound to is not deleted: 409 (KEY-5)', async () => {
     const { id } = (await create()).json
     const key = (await api.ask('POST', '/admin/keys', { name: 'bound', bound_accounts: { openai: id } })).json

@@ -92,6 +92,15 @@ describe('a failing account is stepped around without a client noticing', () => 
     expect(usedAccounts()).toEqual(['a', 'b', 'b', 'a'])
   })
 
+  test('accounts whose limit is on the asked model family are told as such (ACC-6, ACC-17)', async () => {
+    const script = () => errorAnswer(429, { 'retry-after': '20' })
+    const { call, receipts } = await createTestRelay({ accounts: [account('a')], script })
+    expect((await call('chat_completions', CHAT)).status).toBe(429)
+    expect((await call('chat_completions', CHAT)).status).toBe(503)
+    expect(receipts[1]?.choice).toMatchObject({ candidates: 1, passedOver: { model_limited: 1 } })
+    expect((await call('chat_completions', { ...CHAT, model: 'gpt-5.4-mini' })).status).toBe(429)
+  })
+
   test('all accounts down: one clear answer, the last error as the table says, every try told (REL-12, ACC-5)', async () => {
     const accounts = ['a', 'b', 'c', 'd', 'e', 'f'].map((id) => account(id))
     const { call, receipts, inFlight } = await createTestRelay({ accounts, script: () => errorAnswer(503) })

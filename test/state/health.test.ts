@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import type { AccountBlock } from '../../src/core/account-block.ts'
 import { createAccountPool } from '../../src/core/account-pool.ts'
 import type { Failure, FailureCause, ToldLimit } from '../../src/core/failure.ts'
 import { createHealth, type HealthChange } from '../../src/state/health.ts'
@@ -58,6 +59,29 @@ test('a limit on one family leaves the others to be served (ACC-6)', () => {
   expect(choose('small')?.account.id).toBe('a')
 })
 
+test('what is stored of an account counts here too: after a restart, and from other instances (ACC-6, OPS-4)', () => {
+  const { clock, health, changes, choose, fail } = setUp()
+  const block = { cause: 'rate_limited', source: 'retry-after', sinceMs: 0, message: null } as const
+  const blocks: AccountBlock[] = [
+    { ...block, family: 'big', untilMs: 5000 },
+    { ...block, family: 'over', untilMs: 500 },
+    // The status says whether it is in error, not this.
+    { ...block, family: null, cause: 'error', untilMs: null },
+  ]
+  health.accountStored(makeAccount({ id: 'a', blocks }))
+  expect(health.describe('a').blocks).toEqual([{ ...block, family: 'big', untilMs: 5000 }])
+  expect([choose('big'), choose('small')?.account.id, choose('over')?.account.id]).toEqual([null, 'a', 'a'])
+  expect([...health.limitedAccounts()]).toEqual(['a'])
+  // Stored already: nothing to write.
+  expect(changes).toEqual([])
+  fail('rate_limited', { untilMs: 4000, source: 'x', family: 'big' })
+  clock.nowMs = 4999
+  expect(choose('big')).toBeNull()
+  clock.nowMs = 5000
+  expect(choose('big')?.account.id).toBe('a')
+  expect([...health.limitedAccounts()]).toEqual([])
+})
+
 test('after the circuit opened one request at a time probes it, and a success closes it (ACC-6)', () => {
   const { clock, pool, health, choose, fail } = setUp()
   for (let i = 0; i < 5; i++) fail('server_error')
@@ -67,7 +91,7 @@ test('after the circuit opened one request at a time probes it, and a success cl
   if (!probe) throw new Error('no probe')
   pool.acquire(probe)
   expect(choose()).toBeNull()
-  health.noteSuccess('a')
+  health.noteSuccess('a', 'm')
   expect(choose()?.account.id).toBe('a')
 })
 

@@ -22,6 +22,7 @@ export function makeAccount(over: Partial<Account> & { id: string }): Account {
     rateLimitedUntilMs: null,
     overloadedUntilMs: null,
     unschedulableUntilMs: null,
+    blocks: [],
     firstByteTimeoutMs: null,
     streamIdleTimeoutMs: null,
     requestTimeoutMs: null,

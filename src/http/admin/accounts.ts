@@ -42,7 +42,8 @@ export function accountCalls(accounts: AccountsAdmin): Call[] {
       list: 'Newest first; credentials masked (ACC-8).',
       get: 'Credentials are masked to their last four characters (ACC-8).',
       patch:
-        'Only the fields given are changed; of `credentials` too, so that a new key keeps the base_url; null takes one away (ACC-8).',
+        'Only the fields given are changed; of `credentials` too, so that a new key keeps the base_url; null takes one away (ACC-8). ' +
+        'Other credentials than before, on an account in status `error`, make it active again (ACC-10).',
       delete: 'Refused while a key is bound to it (KEY-5). Its usage stays.',
     },
     query,

@@ -44,13 +44,16 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
 /** An answer that is no success, retold. */
 export function retellError(input: ErrorAnswer): { status: number; body: Uint8Array } {
   const said = asObject(parseJson(new TextDecoder().decode(input.body)))
-  // "ThrottlingException:http://internal.amazon.com/…", "com.amazon.coral.service#ExpiredTokenException"
-  const kind = input.header('x-amzn-errortype') ?? asText(said?.__type) ?? ''
-  const name = kind.split(':')[0]?.split('#').at(-1) ?? ''
+  const name = errorName(input.header('x-amzn-errortype') ?? asText(said?.__type))
   const { status, type } = MEANINGS[name] ?? { status: input.status, type: typeOfStatus(input.status) }
   const message = asText(said?.message) ?? asText(said?.Message) ?? `Upstream answered ${input.status}`
   const body = JSON.stringify(errorObject(type, message, input.header('x-amzn-requestid')))
   return { status, body: new TextEncoder().encode(body) }
+}
+
+/** From "ThrottlingException:http://internal.amazon.com/…" or "com.amazon.coral.service#ExpiredTokenException"; '': none. */
+export function errorName(kind: string | null): string {
+  return (kind ?? '').split(':')[0]?.split('#').at(-1) ?? ''
 }
 
 /** An exception frame as the event that ends an Anthropic stream. Frames spell the names with a small letter first. */

@@ -18,5 +18,5 @@ export function geminiLimit(answer: LimitAnswer): ToldLimit | null {
     if (untilMs !== null) return { untilMs, source: 'RetryInfo.retryDelay', family }
   }
   const retryAfter = resetTime(answer.header('retry-after'), answer.nowMs)
-  return retryAfter === null ? null : { untilMs: retryAfter, source: 'retry-after', family }
+  return retryAfter === null && family === null ? null : { untilMs: retryAfter, source: 'retry-after', family }
 }
