@@ -62,7 +62,7 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
       onChange: hear,
       rootToken: data.adminToken.value,
       configured: runtimeSettingsOf(config),
-      access: { ...relay.credentials, probe: relay.probe },
+      access: { ...relay.credentials, probe: relay.probe, probeProxy: relay.probeProxy },
     })
     const accounts = () => Iterator.from(relay.directory.pool.entries()).map(({ account }) => account)
     const refreshTokens = () => relay.credentials.credentials.refreshDue(accounts())

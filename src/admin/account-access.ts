@@ -5,10 +5,10 @@
 import type { Account, AccountCredentials } from '../core/entities.ts'
 import { conflict, type Fault, invalid, isFault } from '../core/fault.ts'
 import { PLATFORMS, type Platform } from '../core/platform.ts'
-import type { ProbeResult, SendProbe } from '../core/probe.ts'
+import type { ProbeResult, SendProbe, SendProxyProbe } from '../core/probe.ts'
 import type { Credentials } from '../credentials/credentials.ts'
 import type { SignIn } from '../credentials/sign-in.ts'
-import { openProxyCredentials } from '../db/account-credentials.ts'
+import { openProxyUrl } from '../db/account-credentials.ts'
 import { insertAuditEntry } from '../db/audit-log.ts'
 import { findProxyById } from '../db/proxies.ts'
 import { checkReferences } from '../db/references.ts'
@@ -23,6 +23,7 @@ export interface AccountAccess {
   signIn: SignIn
   findAccount(id: string): Promise<Account | null>
   probe: SendProbe
+  probeProxy: SendProxyProbe
 }
 
 export interface RefreshResult {
@@ -106,13 +107,7 @@ async function proxyUrlOf({ db, box }: AdminDeps, id: string): Promise<string | 
   const proxy = await findProxyById(db, id)
   if (proxy === null) return invalid('proxy_id', 'there is no such proxy')
   if (proxy.status === 'disabled') return invalid('proxy_id', 'this proxy is disabled')
-  const url = new URL(proxy.url)
-  if (proxy.sealedCredentials !== null) {
-    const { username, password } = openProxyCredentials(box, id, proxy.sealedCredentials)
-    url.username = encodeURIComponent(username)
-    url.password = encodeURIComponent(password)
-  }
-  return url.href
+  return openProxyUrl(box, { id, url: proxy.url, sealed: proxy.sealedCredentials })
 }
 
 function toBody({ accessToken, refreshToken, expiresAtMs, chatgptAccountId }: AccountCredentials) {

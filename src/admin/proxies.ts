@@ -1,12 +1,15 @@
 /** Proxies (REL-5). Name and password are sealed for their proxy and never shown again (ACC-8). */
 import type { Static } from '@sinclair/typebox'
 import { type Fault, invalid, isFault } from '../core/fault.ts'
-import { sealProxyCredentials } from '../db/account-credentials.ts'
+import type { ProxyProbeResult, SendProxyProbe } from '../core/probe.ts'
+import { openProxyUrl, sealProxyCredentials } from '../db/account-credentials.ts'
 import type { Db } from '../db/client.ts'
 import type { PageQuery } from '../db/page.ts'
 import { deleteProxyById, findProxyById, insertProxy, listProxies, updateProxyById } from '../db/proxies.ts'
 import { newId } from '../lib/ids.ts'
+import { refuseOutboundUrl } from '../lib/outbound-guard.ts'
 import type { Secretbox } from '../lib/secretbox.ts'
+import { PUBLIC_BASE_URL } from '../providers/openai-key.ts'
 import { ProxyCreate, ProxyPatch, type ProxyRecord, type ProxyRow } from '../schema/proxies.ts'
 import { checkProxyUrl } from './account-checks.ts'
 import type { Actor } from './actor.ts'
@@ -15,8 +18,8 @@ import { write } from './write.ts'
 
 export type ProxiesAdmin = ReturnType<typeof createProxiesAdmin>
 
-export function createProxiesAdmin(deps: AdminDeps) {
-  const { db, box, outbound } = deps
+export function createProxiesAdmin(deps: AdminDeps & { access: { probeProxy: SendProxyProbe } }) {
+  const { db, box, outbound, access } = deps
   const idOf = ({ id }: ProxyRow) => id
 
   return {
@@ -47,6 +50,16 @@ export function createProxiesAdmin(deps: AdminDeps) {
       const changes = sealed === undefined ? rest : { ...rest, sealedCredentials: sealed }
       const work = (transaction: Db) => updateProxyById(transaction, id, changes)
       return write(deps, { actor, verb: 'patch', kind: 'proxy', changes: body, work, idOf })
+    },
+
+    /** Null: no such proxy. `url` null: a provider's public address, which is where its traffic goes. */
+    async test(id: string, url: string | null): Promise<ProxyProbeResult | Fault | null> {
+      const proxy = await findProxyById(db, id)
+      if (proxy === null) return null
+      const refusal = url === null ? null : refuseOutboundUrl(url, outbound)
+      if (refusal) return invalid('url', `the URL ${refusal.message}`)
+      const proxyUrl = openProxyUrl(box, { id, url: proxy.url, sealed: proxy.sealedCredentials })
+      return access.probeProxy(proxyUrl, url ?? PUBLIC_BASE_URL)
     },
 
     remove(actor: Actor, id: string): Promise<true | Fault | null> {

@@ -4,6 +4,7 @@ import { builtInPrices } from '../core/built-in-prices.ts'
 import { silentLog } from '../lib/log.ts'
 import { createFetchUpstream } from '../relay/fetch-upstream.ts'
 import { createProbe } from '../relay/probe.ts'
+import { createProxyProbe } from '../relay/probe-proxy.ts'
 import { createPrices, type Prices } from '../state/price-book.ts'
 import { type CredentialsInput, openCredentials } from './open-credentials.ts'
 import { outputPrice } from './output-price.ts'
@@ -13,8 +14,9 @@ export function openAccess(input: Pick<CredentialsInput, 'config' | 'database' |
   const opened = openCredentials({ ...input, log: silentLog, onStored: () => {} })
   const { credentials } = opened
   let prices: Prices | null = null
+  const upstream = createFetchUpstream()
   const probe = createProbe({
-    upstream: createFetchUpstream(),
+    upstream,
     credentials,
     priceOf(account, model) {
       // Decoded only when somebody tests: other commands don't wait for it.
@@ -22,5 +24,5 @@ export function openAccess(input: Pick<CredentialsInput, 'config' | 'database' |
       return outputPrice(prices.bookFor(account.id), account, model)
     },
   })
-  return { ...opened, probe }
+  return { ...opened, probe, probeProxy: createProxyProbe({ upstream }) }
 }

@@ -6,7 +6,7 @@
 import type { Config } from '../config.ts'
 import { deny } from '../core/denial.ts'
 import type { Platform } from '../core/platform.ts'
-import type { SendProbe } from '../core/probe.ts'
+import type { SendProbe, SendProxyProbe } from '../core/probe.ts'
 import type { Receipt } from '../core/receipt.ts'
 import { startApiKeyExpiry } from '../db/api-keys.ts'
 import { insertReceipts } from '../db/receipts.ts'
@@ -24,6 +24,7 @@ import { createFetchUpstream } from '../relay/fetch-upstream.ts'
 import { createKeyInfo, type KeyInfo } from '../relay/key-info.ts'
 import { createModels, type Models } from '../relay/models.ts'
 import { createProbe } from '../relay/probe.ts'
+import { createProxyProbe } from '../relay/probe-proxy.ts'
 import { createRelay, type Relay, type RelayDeps } from '../relay/relay.ts'
 import { createSocketUpstream } from '../relay/socket-upstream.ts'
 import type { Upstream } from '../relay/upstream.ts'
@@ -47,6 +48,7 @@ export interface OpenedRelay {
   keyInfo: KeyInfo
   credentials: OpenedCredentials
   probe: SendProbe
+  probeProxy: SendProxyProbe
   directory: Directory
   /** Reads everything again, after changes may have been missed. */
   loadDirectory(): Promise<void>
@@ -167,6 +169,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
       credentials,
       priceOf: (account, model) => outputPrice(prices.bookFor(account.id), account, model),
     }),
+    probeProxy: createProxyProbe({ upstream }),
     directory,
     loadDirectory,
     health,

@@ -28,6 +28,19 @@ export function openProxyCredentials(box: Pick<Secretbox, 'open'>, proxyId: stri
   return JSON.parse(box.open(sealed, contextOf('proxy', proxyId))) as ProxyCredentials
 }
 
+/** A proxy's full address, with the name and password that it wants. */
+export function openProxyUrl(
+  box: Pick<Secretbox, 'open'>,
+  { id, url: stored, sealed }: { id: string; url: string; sealed: string | null },
+): string {
+  if (sealed === null) return stored
+  const { username, password } = openProxyCredentials(box, id, sealed)
+  const url = new URL(stored)
+  url.username = encodeURIComponent(username)
+  url.password = encodeURIComponent(password)
+  return url.href
+}
+
 /** Is this the key that credentials are sealed under, as far as the newest few tell? True when there are none. */
 export async function opensStoredCredentials(db: Db, box: Secretbox): Promise<boolean> {
   const rows = await db

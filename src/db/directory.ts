@@ -10,7 +10,7 @@ import { fromStoredBlocks } from '../core/account-block.ts'
 import type { Account, AccountCredentials, ApiKey, Group, Proxy as UpstreamProxy, User } from '../core/entities.ts'
 import type { Subscription } from '../core/subscription.ts'
 import type { Secretbox } from '../lib/secretbox.ts'
-import { openCredentials, openProxyCredentials } from './account-credentials.ts'
+import { openCredentials, openProxyUrl } from './account-credentials.ts'
 import type { Sql, SqlTransaction } from './client.ts'
 import * as rows from './directory-rows.ts'
 import { asId } from './page.ts'
@@ -79,13 +79,8 @@ export async function loadOne<Kind extends keyof DirectoryEntries>(
 async function readProxies(sql: Sql | SqlTransaction, box: Opener, id: string | null): Promise<UpstreamProxy[]> {
   const stored = await rows.readProxies(sql, id)
   return stored.map(({ sealed, ...proxy }) => {
-    if (sealed === null) return proxy
     try {
-      const { username, password } = openProxyCredentials(box, proxy.id, sealed)
-      const url = new URL(proxy.url)
-      url.username = encodeURIComponent(username)
-      url.password = encodeURIComponent(password)
-      return { ...proxy, url: url.href }
+      return { ...proxy, url: openProxyUrl(box, { ...proxy, sealed }) }
     } catch {
       // Without its password it would only be refused: nobody is to be sent through it.
       return { ...proxy, status: 'disabled' }

@@ -3,7 +3,7 @@ import { openaiLimit } from './limits/openai-limits.ts'
 import type { Provider } from './provider.ts'
 import { idsIn, joinUrl } from './provider.ts'
 
-const PUBLIC_BASE_URL = 'https://api.openai.com'
+export const PUBLIC_BASE_URL = 'https://api.openai.com'
 
 /** REL-4, and the session and request headers that Codex sends (its turns are joined by them upstream). */
 export const OPENAI_FORWARD_HEADERS: ReadonlySet<string> = new Set([

@@ -322,6 +322,27 @@ describe('/admin/proxies', () => {
     expect((await api.ask('POST', '/admin/proxies', proxy({ username: 'me' }))).json.error.field).toBe('password')
   })
 
+  test('a connection through it can be tried, to where an operator may send it (REL-5, OPS-10)', async () => {
+    const target = Bun.serve({ port: 0, fetch: () => new Response('hello', { status: 418 }) })
+    const url = `http://localhost:${target.port}/`
+    // To an http target a proxy is a server that is asked for the whole address.
+    const made = (await api.ask('POST', '/admin/proxies', proxy({ url: `http://localhost:${target.port}` }))).json
+    const tried = await api.ask('POST', `/admin/proxies/${made.id}/test`, { url })
+    expect(tried).toMatchObject({ status: 200, json: { ok: true, status: 418, url, cause: null } })
+    await target.stop(true)
+    expect((await api.ask('POST', `/admin/proxies/${made.id}/test`, { url })).json).toMatchObject({
+      ok: false,
+      status: null,
+      cause: 'connect_error',
+    })
+    for (const refused of ['http://169.254.169.254/', 'file:///etc/passwd', 'http://me:secret@example.com/']) {
+      const answer = await api.ask('POST', `/admin/proxies/${made.id}/test`, { url: refused })
+      expect([refused, answer.status, answer.json.error.field]).toEqual([refused, 422, 'url'])
+    }
+    expect((await api.ask('POST', `/admin/proxies/${crypto.randomUUID()}/test`)).status).toBe(404)
+    expect((await api.ask('POST', `/admin/proxies/${made.id}/test`)).json.url).toBe('https://api.openai.com')
+  })
+
   test('SOCKS is refused when saved, with the reason (REL-5)', async () => {
     for (const url of ['socks5://proxy:1080', 'socks5h://proxy:1080', 'SOCKS4://proxy']) {
       const answer = await api.ask('POST', '/admin/proxies', proxy({ url }))

@@ -5,11 +5,9 @@ import { isFault } from '../../core/fault.ts'
 import { AccountView } from '../../schema/account-views.ts'
 import { UUID_PATTERN } from '../../schema/field.ts'
 import { type Call, call } from './call.ts'
+import { orNull } from './or-null.ts'
 
 const tag = 'Accounts'
-
-const orNull = <T extends ReturnType<typeof Type.String> | ReturnType<typeof Type.Integer>>(schema: T) =>
-  Type.Union([schema, Type.Null()], { description: schema.description, example: schema.example, nullable: true })
 
 const TestBody = Type.Object(
   {
