@@ -1,6 +1,6 @@
 /**
  * The transport over sockets of our own (src/lib/http1-client.ts): per relayed event one read, no second thread, no promise.
- * Chosen with UPSTREAM_TRANSPORT=socket; what it does differently from `fetch` stands in test/relay/upstream-conformance.test.ts.
+ * The default; UPSTREAM_TRANSPORT=fetch takes the other. What it does differently from `fetch` stands in test/relay/upstream-conformance.test.ts.
  *
  * Answers compressed against our asking are decoded, as `fetch` does it, and the headers that speak of the compressed bytes taken off.
  * A request for https through an https proxy goes over `fetch`: the runtime has no TLS inside TLS for sockets.
