@@ -21,19 +21,19 @@ export interface HealthKeeperDeps {
   db: Db
   log: Log
   stack: Stack
+  /** How long changes are gathered. */
+  everyMs: number
   /** All live blocks of an account. */
   blocksOf(accountId: string): readonly AccountBlock[]
   /** How an account's snapshot fields are named; null: it is gone. */
   prefixOf(accountId: string): string | null
 }
 
-const EVERY_MS = 1000
-
 export async function openHealthKeeper(deps: HealthKeeperDeps): Promise<HealthKeeper> {
   const start = () =>
     createBatch<HealthChange>({
       mostItems: 10_000,
-      everyMs: EVERY_MS,
+      everyMs: deps.everyMs,
       write: (changes) => writeChanges(deps, changes),
       onFailure: (error) => deps.log.error('the state of accounts could not be written; it is tried again', { error }),
     })

@@ -86,6 +86,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     db: data.database.db,
     log,
     stack,
+    everyMs: config.flushIntervalMs,
     blocksOf: (accountId) => health.describe(accountId).blocks,
     prefixOf: (accountId) => snapshotPrefix(directory, accountId),
   })

@@ -171,6 +171,27 @@ describe('when Bedrock fails', () => {
     expect(attempts.map((attempt) => attempt.reason)).toEqual([reason, null])
   })
 
+  test('a model that is throttled is blocked by itself, however it was said; the others go on (ACC-6, ACC-16)', async () => {
+    const ways: ((reply: Reply) => unknown)[] = [
+      (reply) => fails(reply, 429, 'ThrottlingException:http://x/', 'Too many requests'),
+      (reply) => streams([exception('throttlingException', 'slow')])(REQ, reply),
+    ]
+    for (const throttle of ways) {
+      const { send, upstream } = await scene({
+        platform: 'bedrock',
+        script: (request, reply) =>
+          request.target.includes('sonnet') ? void throttle(reply) : streams(GOOD)(request, reply),
+      })
+      const ask = (model: string) => send('/v1/messages', REQUEST.replace('claude-sonnet-4-5', model))
+      expect((await ask('claude-sonnet-4-5')).status).toBe(429)
+      expect((await ask('claude-haiku-4-5')).status).toBe(200)
+      const refused = await ask('claude-sonnet-4-5')
+      expect(refused.status).toBe(503)
+      expect((await record(refused)).choice).toMatchObject({ candidates: 1, passed_over: { model_limited: 1 } })
+      expect(upstream.requests).toHaveLength(2)
+    }
+  })
+
   test('an exception after content is an error event, once (REL-13)', async () => {
     const frames = [START, BLOCK, DELTA].map(chunk)
     const { send } = await scene({
