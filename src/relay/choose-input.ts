@@ -2,6 +2,7 @@
 import type { ChooseInput } from '../core/account-pool.ts'
 import type { Account } from '../core/entities.ts'
 import { mayReach } from '../core/key.ts'
+import type { PoolEntry } from '../core/pool-entry.ts'
 import { providerFor } from '../providers/table.ts'
 import { platformPool } from '../state/directory.ts'
 import type { Health } from '../state/health.ts'
@@ -28,10 +29,7 @@ export function toChooseInput(deps: ChooseInputDeps, exchange: Exchange, exclude
       if (!mayReach(exchange.policy.key, account.platform)) return false
       return provider?.speaks.includes(protocol.id) === true && !provider.lacks.includes(operation.id)
     },
-    blockedFor: (entry) => {
-      const family = familyOf(entry.account, upstreamName(entry.account, entry.mapper.map(model) ?? model))
-      return deps.health.blocks(entry, family, nowMs)
-    },
+    blockedFor: (entry) => deps.health.blocks(entry, askedFamily(entry, model), nowMs),
   }
 }
 
@@ -45,6 +43,11 @@ export function boundAccountId({ policy, group, call }: Exchange): string | unde
 /** What the vendor's wire calls a model that the account (its mapping) calls so. */
 export function upstreamName(account: Account, model: string): string {
   return providerOf(account)?.envelope?.modelId(account, model) ?? model
+}
+
+/** Of the model that a client asks the account for. */
+export function askedFamily({ account, mapper }: PoolEntry, model: string): string {
+  return familyOf(account, upstreamName(account, mapper.map(model) ?? model))
 }
 
 /** Of the model that the account serves this request with. */

@@ -13,7 +13,7 @@ import type { Exchange } from './exchange.ts'
 import { explainChoice } from './explain-choice.ts'
 import { type BindingDeps, boundEntry } from './session-binding.ts'
 
-export interface ChooseDeps extends ChooseInputDeps, BindingDeps {
+export interface ChooseDeps extends ChooseInputDeps, Omit<BindingDeps, 'health'> {
   slots: AccountSlots
   /** Those who wait for a slot of an account (ACC-7); whoever frees one offers it here. */
   queue: WaitQueue

@@ -6,12 +6,15 @@ import type { PoolEntry } from '../core/pool-entry.ts'
 import { bindingKey, sessionHash } from '../core/session.ts'
 import { andThen, type Later } from '../lib/later.ts'
 import type { Directory } from '../state/directory.ts'
+import type { Health } from '../state/health.ts'
 import type { Sticky } from '../state/sticky.ts'
+import { askedFamily } from './choose-input.ts'
 import type { Binding, Exchange } from './exchange.ts'
 
 export interface BindingDeps {
   directory: Directory
   sticky: Sticky
+  health: Pick<Health, 'blockedUntilMs'>
   nowMs(): number
 }
 
@@ -34,15 +37,21 @@ export function bindSession(deps: BindingDeps, exchange: Exchange, accountId: st
   const { binding } = exchange
   if (binding === null) return
   const bound = binding.accountId
-  if (bound !== null && bound !== accountId && isPassing(deps, bound)) return
+  if (bound !== null && bound !== accountId && isPassing(deps, exchange, bound)) return
   deps.sticky.bind(binding.key, accountId)
 }
 
-/** Full or cooling down for minutes: the account comes back, and with it the session's warm prompt cache. */
-function isPassing(deps: BindingDeps, accountId: string): boolean {
-  const entry = deps.directory.pool.get(accountId)
+/** About as long as a prompt cache stays warm. */
+const PASSING_MS = 300_000
+
+/** Full, or cooling down for minutes, as a whole or for this model: the account comes back, and with it the session's warm prompt cache. */
+function isPassing({ directory, health, nowMs }: BindingDeps, exchange: Exchange, accountId: string): boolean {
+  const entry = directory.pool.get(accountId)
   if (!entry) return false
-  return entry.park === null || (entry.park.untilMs !== null && entry.park.untilMs - deps.nowMs() < 300_000)
+  const now = nowMs()
+  const limitedUntilMs = health.blockedUntilMs(entry, askedFamily(entry, exchange.inspected?.model ?? ''), now) ?? now
+  const parkedUntilMs = entry.park === null ? now : (entry.park.untilMs ?? Number.POSITIVE_INFINITY)
+  return Math.max(limitedUntilMs, parkedUntilMs) - now < PASSING_MS
 }
 
 function sessionOf(exchange: Exchange): string | null {

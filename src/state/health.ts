@@ -32,6 +32,8 @@ export interface Health {
   noteSnapshot(accountId: string, snapshot: AccountSnapshot): void
   /** Is this family of models limited on this account now? */
   blocks(entry: PoolEntry, family: string, nowMs: number): boolean
+  /** … and until when; null: it is not. */
+  blockedUntilMs(entry: PoolEntry, family: string, nowMs: number): number | null
   /** Did it fail a moment ago, or is it only being probed? Others go first (ACC-5). */
   isSuspect(accountId: string, nowMs: number): boolean
   describe(accountId: string): AccountHealth
@@ -139,6 +141,11 @@ export function createHealth(deps: HealthDeps): Health {
     blocks(entry, family, nowMs) {
       const state = states.get(entry.account.id)
       return state?.blocks.some((block) => block.family === family && isLiveBlock(block, nowMs)) === true
+    },
+    blockedUntilMs(entry, family, nowMs) {
+      const live = states.get(entry.account.id)?.blocks.filter((block) => isLiveBlock(block, nowMs)) ?? []
+      const ends = live.filter((block) => block.family === family).map((block) => block.untilMs ?? nowMs)
+      return ends.length === 0 ? null : Math.max(...ends)
     },
     isSuspect(accountId, nowMs) {
       const history = states.get(accountId)?.history

@@ -252,6 +252,35 @@ describe('slots', () => {
     expect(receipts.map((receipt) => receipt.choice?.sticky)).toEqual(['miss', 'hit', 'moved', 'hit'])
   })
 
+  test('a session moves for good when its account is out for long, as a whole or for its model; not for a moment (ACC-4, ACC-6)', async () => {
+    for (const [seconds, expected] of [
+      [3600, ['a', 'b', 'b', 'b']],
+      [200, ['a', 'b', 'c', 'a']],
+    ] as const) {
+      // OpenAI's limits are on the asked model only.
+      let limited = false
+      const { call, clock, receipts } = await createTestRelay({
+        accounts: [account('a'), account('b'), account('c')],
+        script: byAccount({
+          a: () => (limited ? errorAnswer(429, { 'retry-after': String(seconds) }) : chatAnswer()),
+          b: () => chatAnswer(),
+          c: () => chatAnswer(),
+        }),
+      })
+      const turn = async () => {
+        await call('chat_completions', { ...CHAT, prompt_cache_key: 's' })
+        return receipts.at(-1)?.accountId
+      }
+      const served = [await turn()]
+      limited = true
+      served.push(await turn(), await turn())
+      limited = false
+      clock.nowMs += 250_000
+      served.push(await turn())
+      expect(served).toEqual([...expected])
+    }
+  })
+
   test('sessions of different keys never share a binding (ACC-4)', async () => {
     const { call, sent } = await createTestRelay({
       accounts: [account('a'), account('b')],
