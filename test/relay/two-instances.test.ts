@@ -1,5 +1,6 @@
 /** Two relays on one Redis behave as one (OPS-4): slots of accounts, their queues, sticky sessions. */
 import { afterAll, describe, expect, test } from 'bun:test'
+import type { Redis } from 'ioredis'
 import { openCounters } from '../../src/state/open-counters.ts'
 import { openSharing } from '../../src/state/open-sharing.ts'
 import { RUN } from '../support/counters.ts'
@@ -10,10 +11,11 @@ import { until } from '../support/until.ts'
 
 const server = await startRedis()
 const own = server?.isOwn ? await startRedis() : null
+const node = await startRedis({ cluster: true })
 const stops: (() => void)[] = []
 afterAll(async () => {
   for (const stop of stops) stop()
-  await Promise.all([server?.stop(), own?.stop()])
+  await Promise.all([server?.stop(), own?.stop(), node?.stop()])
 })
 
 const account = (id: string, over = {}) =>
@@ -44,8 +46,20 @@ async function twoInstances(redis: RedisServer, options: Omit<TestRelayOptions, 
     return opened.every(({ mode }) => mode === 'shared')
   }
   await until(async () => (await hears()) && (await shares()), { what: 'both instances on Redis' })
+  for (const [index, { deps, clock }] of relays.entries()) {
+    const name = `ready-${index}-${RUN}`
+    const binds = async () => {
+      // A client that was not connected yet is left alone for a second.
+      clock.nowMs += 2000
+      deps.sticky.bind(name, 'account')
+      return (await client.exists(`tp:{${name}}:session`)) === 1
+    }
+    await until(binds, { what: 'bindings on Redis' })
+  }
   stops.push(() => client.disconnect())
-  return { relays, client }
+  /** The sessions that are bound, of all keys. */
+  const bindings = () => client.keys('tp:{g:*}:session')
+  return { relays, client, bindings }
 }
 
 const quiet = { onModeChange: () => undefined, onConnectionError: () => undefined }
@@ -83,24 +97,45 @@ describe.skipIf(!server)('two instances on one Redis', () => {
     const accounts = ['a', 'b', 'c'].map((id) => account(id))
     const keys = [makeKey(), makeKey({ id: 'key-2' })]
     const script = () => chatAnswer()
-    const { relays } = await twoInstances(server as RedisServer, { accounts, keys, script })
+    const { relays, bindings } = await twoInstances(server as RedisServer, { accounts, keys, script })
     const [one, other] = relays
+    const before = (await bindings()).length
     const body = { ...CHAT, prompt_cache_key: 'conversation' }
     // Neither instance would choose the same by itself: their orders of last use differ.
     await one.call('chat_completions', { ...CHAT, prompt_cache_key: 'another' })
     await one.call('chat_completions', body)
     const bound = one.receipts.at(-1)?.accountId
-    await until(
-      async () => {
-        other.clock.nowMs += 2000
-        await other.call('chat_completions', body)
-        return other.receipts.at(-1)?.choice?.sticky === 'hit'
-      },
-      { what: 'the binding' },
-    )
-    expect(other.receipts.at(-1)?.accountId).toBe(bound as string)
+    await until(async () => (await bindings()).length === before + 2, { what: 'the bindings' })
+    await other.call('chat_completions', body)
+    expect(other.receipts.at(-1)).toMatchObject({ accountId: bound as string, choice: { sticky: 'hit' } })
     await other.call('chat_completions', body, { key: 'key-2' })
     expect(other.receipts.at(-1)?.choice?.sticky).toBe('miss')
+  })
+})
+
+describe.skipIf(!node)('two instances on a Redis Cluster', () => {
+  test('slots, their queues and sessions are shared there too: every step stays within one slot of the cluster (OPS-4)', async () => {
+    const redis = node as RedisServer
+    const single = (await connectRedis(redis.url)) as Redis
+    await single.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+    await until(async () => String(await single.call('CLUSTER', 'INFO')).includes('cluster_state:ok'), {
+      what: 'the cluster',
+    })
+    stops.push(() => single.disconnect())
+    const { seen, script } = counting()
+    const accounts = [account('cluster-a', { concurrency: 2 }), account('cluster-b', { concurrency: 1, priority: 60 })]
+    // Two addresses make it a cluster's.
+    const url = `${redis.url},${redis.url}`
+    const { relays, bindings } = await twoInstances({ ...redis, url }, { accounts, script })
+    const [one, other] = relays
+    const body = { ...CHAT, prompt_cache_key: 'conversation' }
+    expect((await one.call('chat_completions', body)).status).toBe(200)
+    await until(async () => (await bindings()).length === 1, { what: 'the binding' })
+    expect((await other.call('chat_completions', body)).status).toBe(200)
+    expect(other.receipts.at(-1)?.choice?.sticky).toBe('hit')
+    const requests = Array.from({ length: 30 }, (_, index) => relays[index % 2]?.call('chat_completions', CHAT))
+    expect(new Set((await Promise.all(requests)).map((response) => response?.status))).toEqual(new Set([200]))
+    expect(seen.most).toBe(3)
   })
 })
 

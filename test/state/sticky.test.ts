@@ -74,6 +74,12 @@ describe.each<[string, () => Sticky, boolean]>([
   })
 })
 
+test('in memory a binding is there at once: nothing is awaited (ACC-4)', () => {
+  const sticky = createSticky({ nowMs: clock.nowMs })
+  sticky.bind(key, 'a')
+  expect([sticky.find(key), sticky.find('other')]).toEqual(['a', null])
+})
+
 describe.skipIf(!client)('sticky sessions that instances share (OPS-4)', () => {
   test('what one bound the other finds: with one trip, then from memory', async () => {
     const [one, other] = [watched(), watched()]
