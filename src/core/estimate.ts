@@ -65,6 +65,7 @@ export function estimateHold(usage: Usage, price: ResolvedPrice | null, multipli
     price,
     priceOf: () => null,
     serviceTier: null,
+    uplifts: [],
     groupMultiplier: multiplier,
     accountMultiplier: 0,
     freeTier: true,

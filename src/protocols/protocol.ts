@@ -73,6 +73,8 @@ export interface Reading {
   iterations: IterationUsage[] | null
   model: string | null
   serviceTier: string | null
+  /** See `UsageReport`; empty where the vendor has none. */
+  uplifts: readonly string[]
   responseId: string | null
   finishReason: string | null
   error: UpstreamError | null

@@ -78,6 +78,8 @@ export const usageRecords = pgTable(
     attempts: jsonb('attempts').$type<Attempt[]>().notNull(),
     choice: jsonb('choice').$type<ChoiceExplained>(),
     serviceTier: text('service_tier'),
+    /** Words of the response that may multiply the token prices; null: none. */
+    uplifts: jsonb('uplifts').$type<string[]>(),
     userAgent: text('user_agent'),
     clientIp: text('client_ip'),
   },
