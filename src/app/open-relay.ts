@@ -35,7 +35,7 @@ import { createDirectoryLoader } from './directory-loader.ts'
 import { openHealthKeeper } from './keep-health.ts'
 import { type OpenedCredentials, openCredentials } from './open-credentials.ts'
 import type { Data } from './open-data.ts'
-import { openLimits } from './open-limits.ts'
+import { type OpenedLimits, openLimits } from './open-limits.ts'
 import { openPrices } from './open-prices.ts'
 import { outputPrice } from './output-price.ts'
 import { toRelaySettings } from './relay-settings.ts'
@@ -50,6 +50,10 @@ export interface OpenedRelay {
   health: Health
   /** What changed behind the counters' back (top-ups, edits) is told here. */
   news: CounterNews
+  /** Changes may have been missed: limits and money are read again before they are next relied on. */
+  distrustCounters(): void
+  /** What is counted of these keys now, by id (KEY-6). */
+  keyUsages: OpenedLimits['keyUsages']
   /** `memory`, or how the shared counters are doing (OPS-5). */
   countersMode(): string
   prices: Prices
@@ -154,6 +158,8 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     directory,
     health,
     news: limits.news,
+    distrustCounters: limits.limiter.distrust,
+    keyUsages: limits.keyUsages,
     countersMode: () => limits.counters.mode,
     prices,
     reloadPrices,

@@ -25,6 +25,8 @@ export interface OpenCountersOptions {
   onModeChange(mode: SharedMode, error: unknown): void
   /** Errors of the connection itself: many and alike while Redis is away. */
   onConnectionError(error: Error): void
+  /** The connection is new: Redis may have restarted, forgotten, or gone back to what it knew a while ago. */
+  onConnected(): void
 }
 
 export function openCounters(options: OpenCountersOptions): OpenCounters {
@@ -39,7 +41,10 @@ export function openCounters(options: OpenCountersOptions): OpenCounters {
     nowMs,
     onModeChange: options.onModeChange,
   })
-  client.on('ready', () => void shared.connected())
+  client.on('ready', () => {
+    options.onConnected()
+    void shared.connected()
+  })
   return {
     counters: shared,
     get mode() {

@@ -314,7 +314,7 @@ describe('the limiter', () => {
   test('a key sees its window and what it used; the window is over when its time is (KEY-6, KEY-13)', async () => {
     const { limiter, clock } = setUp({ key: { tokens: 7, costNano: 0n, dayCostNano: 5n, weekCostNano: 6n } })
     const key = makeKey({ rateLimitWindowMinutes: 5, dailyCostLimitNano: USD, tokenLimit: 1000, concurrencyLimit: 3 })
-    expect(await limiter.usageOf(key)).toEqual({
+    expect((await limiter.usagesOf([key])).get(key.id)).toEqual({
       window: { requests: 0, tokens: 0, cost: 0, startMs: null, endMs: null, remainingSeconds: null },
       dayCost: null,
       weekCost: null,
@@ -334,7 +334,7 @@ describe('the limiter', () => {
       endMs: START_MS + 300_000,
       remainingSeconds: 240,
     }
-    expect(await limiter.usageOf(key)).toMatchObject({
+    expect((await limiter.usagesOf([key])).get(key.id)).toMatchObject({
       window,
       dayCost: 205,
       weekCost: null,
@@ -343,9 +343,9 @@ describe('the limiter', () => {
     })
     clock.advance(239_500)
     const over = { ...window, requests: 0, tokens: 0, cost: 0, remainingSeconds: 0 }
-    expect(await limiter.usageOf(key)).toMatchObject({ window: over })
+    expect((await limiter.usagesOf([key])).get(key.id)).toMatchObject({ window: over })
     clock.advance(DAY_MS)
-    expect(await limiter.usageOf(key)).toMatchObject({ dayCost: 0, tokens: 37 })
+    expect((await limiter.usagesOf([key])).get(key.id)).toMatchObject({ dayCost: 0, tokens: 37 })
   })
 })
 
