@@ -29,6 +29,7 @@ import type { Upstream } from '../relay/upstream.ts'
 import type { CounterNews } from '../state/counter-news.ts'
 import { createDirectory, type Directory, platformPool } from '../state/directory.ts'
 import { createHealth, type Health } from '../state/health.ts'
+import { createKeyAttempts, type KeyAttempts } from '../state/key-attempts.ts'
 import type { Prices } from '../state/price-book.ts'
 import { createSticky } from '../state/sticky.ts'
 import { createDirectoryLoader } from './directory-loader.ts'
@@ -47,6 +48,8 @@ export interface OpenedRelay {
   credentials: OpenedCredentials
   probe: SendProbe
   directory: Directory
+  /** Its counts are for the metrics (KEY-14). */
+  keyAttempts: KeyAttempts
   health: Health
   /** What changed behind the counters' back (top-ups, edits) is told here. */
   news: CounterNews
@@ -103,11 +106,16 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
   const onStored = (accountId: string) => directory.reload('account', accountId)
   const opened = openCredentials({ config, database: data.database, box: data.box, log, onStored })
   const { credentials } = opened
+  const keyAttempts = createKeyAttempts({
+    clock: systemClock,
+    onSlowed: (clientIp) => log.warn('wrong API keys from one address are slowed', { clientIp }),
+  })
   let closed = false
   const deps: RelayDeps = {
     nowMs,
     settings,
     directory,
+    keyAttempts,
     health,
     sticky: createSticky({ nowMs }),
     queue,
@@ -136,6 +144,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     relay: createRelay(deps),
     keyInfo: createKeyInfo({
       directory,
+      keyAttempts,
       limiter: limits.limiter,
       loadTotals: limits.loadTotals,
       nowMs,
@@ -143,6 +152,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     }),
     models: createModels({
       directory,
+      keyAttempts,
       upstream,
       credentials,
       simple: config.runMode === 'simple',
@@ -156,6 +166,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
       priceOf: (account, model) => outputPrice(prices.bookFor(account.id), account, model),
     }),
     directory,
+    keyAttempts,
     health,
     news: limits.news,
     distrustCounters: limits.limiter.distrust,

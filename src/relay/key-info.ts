@@ -12,16 +12,14 @@ import { checkAddress, checkHolder } from '../core/key.ts'
 import { toUsd } from '../core/money.ts'
 import { toWireWindow } from '../core/window-wire.ts'
 import { newId } from '../lib/ids.ts'
-import type { Directory } from '../state/directory.ts'
 import type { KeyUsage } from '../state/key-usage.ts'
 import type { Limiter } from '../state/limiter.ts'
 import type { Totals, TotalsLoader } from '../state/totals.ts'
-import { findKey } from './authenticate.ts'
+import { type FindKeyDeps, findKey } from './authenticate.ts'
 import type { Call } from './exchange.ts'
 import { denialResponse } from './respond.ts'
 
-export interface KeyInfoDeps {
-  directory: Directory
+export interface KeyInfoDeps extends FindKeyDeps {
   limiter: Pick<Limiter, 'usagesOf'>
   loadTotals: TotalsLoader
   nowMs(): number
@@ -49,7 +47,7 @@ export function createKeyInfo(deps: KeyInfoDeps): KeyInfo {
 
   return async (call) => {
     const requestId = newId()
-    const policy = findKey(directory, call)
+    const policy = findKey(deps, call)
     if (isDenial(policy)) return denialResponse(call.protocol, policy, requestId)
     const { key } = policy
     const user = key.userId === null ? null : directory.findUser(key.userId)
