@@ -96,3 +96,5 @@ export const usageRecords = pgTable(
 )
 
 export type UsageRecordRow = typeof usageRecords.$inferSelect
+/** As reports show it: the key by its name, also when it was deleted since (KEY-12). */
+export type NamedUsageRecord = UsageRecordRow & { keyName: string | null }
