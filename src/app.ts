@@ -1,16 +1,17 @@
 /**
  * The composition root: Config → App. The only file that knows every room; it decides nothing but the order of things.
  *
- * Start: secrets → database → migrations → directory → relay → HTTP → jobs. Stop: the reverse; running streams may finish first (OPS-2).
+ * Start: secrets → database → migrations → changes → directory → relay → HTTP → jobs. Stop: the reverse; running streams may finish first (OPS-2).
  * If it fails: what was started is stopped, and the error says in one line what to do.
  */
 import { createAdmin } from './admin/admin.ts'
 import type { AdminToken } from './admin/secrets.ts'
+import { hearChanges } from './app/hear-changes.ts'
 import { openData } from './app/open-data.ts'
 import { openHttp } from './app/open-http.ts'
 import { type OpenedRelay, openRelay } from './app/open-relay.ts'
 import { type Config, runtimeSettingsOf, withRuntimeSettings } from './config.ts'
-import { type Change, listenForChanges } from './db/changes.ts'
+import type { Change } from './db/changes.ts'
 import { listSettings } from './db/settings.ts'
 import { startJobs } from './jobs/jobs.ts'
 import { systemClock } from './lib/clock.ts'
@@ -43,6 +44,7 @@ export async function startApp(config: Config, given?: StartOptions): Promise<Ap
     const data = await openData(config, log, stack)
     const { db, sql } = data.database
     const effective = async () => withRuntimeSettings(config, await listSettings(db))
+    const hearing = await hearChanges(sql, { log, stack })
     const relay = await openRelay(await effective(), data, log, stack)
     const hear = async (change: Change) => {
       if (change.kind === 'setting') relay.configure(await effective())
@@ -50,11 +52,7 @@ export async function startApp(config: Config, given?: StartOptions): Promise<Ap
       else if (change.kind === 'account_reset') await resetAccount(relay, change.id)
       else if (isDirectoryKind(change.kind)) await reload(relay, change.kind, change.id)
     }
-    await stack.use(
-      'changes',
-      () => listen(sql, relay, hear, log),
-      (unlisten) => unlisten(),
-    )
+    hearing.attach({ hear, readAll: () => readAll(relay, effective) })
     const admin = createAdmin({
       db,
       box: data.box,
@@ -69,6 +67,7 @@ export async function startApp(config: Config, given?: StartOptions): Promise<Ap
       rootToken: data.adminToken.value,
       configured: runtimeSettingsOf(config),
       access: { ...relay.credentials, probe: relay.probe, probeProxy: relay.probeProxy },
+      keyUsages: relay.keyUsages,
     })
     const accounts = () => Iterator.from(relay.directory.pool.entries()).map(({ account }) => account)
     const refreshTokens = () => relay.credentials.credentials.refreshDue(accounts())
@@ -124,18 +123,11 @@ async function resetAccount(relay: OpenedRelay, id: string): Promise<void> {
   if (entry) relay.health.accountStored(entry.account)
 }
 
-/** Changes made on any instance are heard within moments; after a gap in hearing everything is read again (KEY-3). */
-function listen(
-  sql: Parameters<typeof listenForChanges>[0],
-  relay: OpenedRelay,
-  hear: (change: Change) => Promise<void>,
-  log: Log,
-) {
-  const failed = (error: unknown) => log.error('a change could not be read', { error })
-  return listenForChanges(sql, {
-    onChange: (change) => void hear(change).catch(failed),
-    onReconnect: () => void Promise.all([relay.loadDirectory(), relay.reloadPrices()]).catch(failed),
-  })
+/** After a gap in hearing: whatever was changed meanwhile, also by a command or another instance, is read again (KEY-3, BIL-7). */
+async function readAll(relay: OpenedRelay, effective: () => Promise<Config>): Promise<void> {
+  relay.distrustCounters()
+  relay.configure(await effective())
+  await Promise.all([relay.loadDirectory(), relay.reloadPrices()])
 }
 
 interface Http {

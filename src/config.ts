@@ -89,6 +89,13 @@ export const ConfigSchema = Type.Object({
     allowed: 'a URL that starts with redis:// or rediss://',
   }),
   redisDown: oneOf(['local', 'refuse'], 'When Redis is away: go on with own counters, or refuse (OPS-5).'),
+  holdLeaseSeconds: seconds(
+    60,
+    'How long what a killed instance held of shared limits and money is kept for it (KEY-8).',
+    {
+      minimum: 1,
+    },
+  ),
   adminToken: optionalText('Token of the root administrator; not set: made once and kept in DATA_DIR.', {
     secret: true,
   }),

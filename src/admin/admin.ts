@@ -7,7 +7,7 @@ import { type AccountAccess, createAccountAccessAdmin } from './account-access.t
 import { createAccountsAdmin } from './accounts.ts'
 import { createAdminTokensAdmin } from './admin-tokens.ts'
 import { createGroupsAdmin } from './groups.ts'
-import { createKeysAdmin } from './keys.ts'
+import { createKeysAdmin, type KeysDeps } from './keys.ts'
 import type { PriceRefreshDeps } from './price-refresh.ts'
 import { createPricesAdmin } from './prices.ts'
 import { createProxiesAdmin } from './proxies.ts'
@@ -19,12 +19,13 @@ import { createUsersAdmin } from './users.ts'
 export type Admin = ReturnType<typeof createAdmin>
 
 export function createAdmin(
-  deps: PriceRefreshDeps & {
-    rootToken: string | null
-    configured: Readonly<Settings>
-    access: AccountAccess
-    timeZone: string
-  },
+  deps: PriceRefreshDeps &
+    KeysDeps & {
+      rootToken: string | null
+      configured: Readonly<Settings>
+      access: AccountAccess
+      timeZone: string
+    },
 ) {
   const { db } = deps
   const accounts = createAccountsAdmin(deps)

@@ -27,6 +27,7 @@ export interface QuoteQuestion extends PriceQuestion {
   usage: Usage
   iterations: IterationUsage[] | null
   serviceTier: string | null
+  uplifts: readonly string[]
 }
 
 /** As long as a name can be that requests are recorded under (db/receipt-rows). */
@@ -67,11 +68,12 @@ export function createPricesAdmin(deps: PriceRefreshDeps) {
     },
 
     /** At list price: what a request that used this would be recorded with now. */
-    async quote({ usage, iterations, serviceTier, ...question }: QuoteQuestion): Promise<Costed> {
+    async quote({ usage, iterations, serviceTier, uplifts, ...question }: QuoteQuestion): Promise<Costed> {
       const priceOf = await resolver(question)
       const price = priceOf(question.model)
       const multipliers = { groupMultiplier: ONE, accountMultiplier: ONE, freeTier: false }
-      return computeCosts({ usage, iterations, price, priceOf, serviceTier, ...multipliers, failed: false })
+      const said = { usage, iterations, serviceTier, uplifts }
+      return computeCosts({ ...said, price, priceOf, ...multipliers, failed: false })
     },
 
     refresh: createPriceRefresh(deps),

@@ -6,6 +6,7 @@ import type { Log } from '../lib/log.ts'
 import type { Stack } from '../lib/stack.ts'
 import { type CounterNews, createCounterNews } from '../state/counter-news.ts'
 import type { Directory } from '../state/directory.ts'
+import type { KeyUsage } from '../state/key-usage.ts'
 import { createLimiter, type Limiter } from '../state/limiter.ts'
 import { type OpenCounters, openCounters } from '../state/open-counters.ts'
 import type { TotalsLoader } from '../state/totals.ts'
@@ -17,6 +18,8 @@ export interface OpenedLimits {
   loadTotals: TotalsLoader
   news: CounterNews
   counters: OpenCounters
+  /** What is counted of these keys now, by id (KEY-6). */
+  keyUsages(ids: readonly string[]): Promise<ReadonlyMap<string, KeyUsage>>
 }
 
 export async function openLimits(
@@ -26,26 +29,39 @@ export async function openLimits(
   { log, stack }: { log: Log; stack: Stack },
 ): Promise<OpenedLimits> {
   const nowMs = () => systemClock.nowMs()
+  let limiter: Limiter | null = null
   const counters = await stack.use(
     'counters',
     () =>
       openCounters({
         redisUrl: config.redisUrl,
         redisDown: config.redisDown,
+        leaseMs: config.holdLeaseSeconds * 1000,
         nowMs,
         onModeChange: (mode, error) => log.warn('limits are counted elsewhere', { mode, error }),
         onConnectionError: (error) => log.debug('redis', { error }),
+        onConnected: () => limiter?.distrust(),
       }),
     (opened) => opened.stop(),
   )
   const loadTotals: TotalsLoader = (query) => loadLimitTotals(data.database.sql, query, config.timezone)
-  const limiter = createLimiter({
+  limiter = createLimiter({
     counters: counters.counters,
     loadTotals,
     nowMs,
     timeZone: config.timezone,
     onLoadFailure: (error) => log.error('totals behind limits could not be read; the last known go on', { error }),
   })
+  // What others counted before this start, and what happened while nobody listened, is no more certain than after any other gap.
+  if (config.redisUrl !== null) limiter.distrust()
   const { findKey, findUser } = directory
-  return { limiter, loadTotals, counters, news: createCounterNews({ counters: counters.counters, findKey, findUser }) }
+  const keysOf = (ids: readonly string[]) => ids.flatMap((id) => findKey(id)?.key ?? [])
+  const { usagesOf } = limiter
+  return {
+    limiter,
+    loadTotals,
+    counters,
+    news: createCounterNews({ counters: counters.counters, findKey, findUser }),
+    keyUsages: (ids) => usagesOf(keysOf(ids)),
+  }
 }

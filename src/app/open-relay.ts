@@ -31,13 +31,14 @@ import type { Upstream } from '../relay/upstream.ts'
 import type { CounterNews } from '../state/counter-news.ts'
 import { createDirectory, type Directory, platformPool } from '../state/directory.ts'
 import { createHealth, type Health } from '../state/health.ts'
+import { createKeyAttempts, type KeyAttempts } from '../state/key-attempts.ts'
 import { openSharing } from '../state/open-sharing.ts'
 import type { Prices } from '../state/price-book.ts'
 import { createDirectoryLoader } from './directory-loader.ts'
 import { openHealthKeeper } from './keep-health.ts'
 import { type OpenedCredentials, openCredentials } from './open-credentials.ts'
 import type { Data } from './open-data.ts'
-import { openLimits } from './open-limits.ts'
+import { type OpenedLimits, openLimits } from './open-limits.ts'
 import { openPrices } from './open-prices.ts'
 import { outputPrice } from './output-price.ts'
 import { toRelaySettings } from './relay-settings.ts'
@@ -52,9 +53,15 @@ export interface OpenedRelay {
   directory: Directory
   /** Reads everything again, after changes may have been missed. */
   loadDirectory(): Promise<void>
+  /** Its counts are for the metrics (KEY-14). */
+  keyAttempts: KeyAttempts
   health: Health
   /** What changed behind the counters' back (top-ups, edits) is told here. */
   news: CounterNews
+  /** Changes may have been missed: limits and money are read again before they are next relied on. */
+  distrustCounters(): void
+  /** What is counted of these keys now, by id (KEY-6). */
+  keyUsages: OpenedLimits['keyUsages']
   /** `memory`, or how the shared counters are doing (OPS-5). */
   countersMode(): string
   prices: Prices
@@ -123,11 +130,16 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
   const onStored = (accountId: string) => directory.reload('account', accountId)
   const opened = openCredentials({ config, database: data.database, box: data.box, log, onStored })
   const { credentials } = opened
+  const keyAttempts = createKeyAttempts({
+    clock: systemClock,
+    onSlowed: (clientIp) => log.warn('wrong API keys from one address are slowed', { clientIp }),
+  })
   let closed = false
   const deps: RelayDeps = {
     nowMs,
     settings,
     directory,
+    keyAttempts,
     health,
     slots,
     sticky,
@@ -151,6 +163,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     relay: createRelay(deps),
     keyInfo: createKeyInfo({
       directory,
+      keyAttempts,
       limiter: limits.limiter,
       loadTotals: limits.loadTotals,
       nowMs,
@@ -158,6 +171,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     }),
     models: createModels({
       directory,
+      keyAttempts,
       upstream,
       credentials,
       simple: config.runMode === 'simple',
@@ -173,8 +187,11 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     probeProxy: createProxyProbe({ upstream }),
     directory,
     loadDirectory,
+    keyAttempts,
     health,
     news: limits.news,
+    distrustCounters: limits.limiter.distrust,
+    keyUsages: limits.keyUsages,
     countersMode: () => limits.counters.mode,
     prices,
     reloadPrices,

@@ -58,6 +58,8 @@ export function withAdmin<T>(config: Config, use: (admin: Admin) => Promise<T>):
         rootToken: null,
         configured: runtimeSettingsOf(config),
         access: openAccess({ config, database, box }),
+        // Counted by the gateways, not here.
+        keyUsages: async () => new Map(),
       })
       return await use(admin)
     } finally {

@@ -25,7 +25,7 @@ export interface CostInput {
   /** The *response's* word for how it was served; the request's may not have been granted (BIL-4). */
   serviceTier: string | null
   /** Words of the response that may multiply token prices: Anthropic's `inference_geo` and `speed`. */
-  uplifts?: readonly string[]
+  uplifts: readonly string[]
   groupMultiplier: Micro
   accountMultiplier: Micro
   /** The operator pays nothing for this account (BIL-6). */
@@ -70,7 +70,7 @@ export function computeCosts(input: CostInput): Costed {
 function addAllCalls(exact: ExactCost, input: CostInput): Pick<Costed, 'priced' | 'priceUsed'> {
   const { price, iterations } = input
   const add = (usage: Usage, its: ResolvedPrice): PriceLine => {
-    const call: Call = { usage, price: its, serviceTier: input.serviceTier, uplifts: input.uplifts ?? [] }
+    const call: Call = { usage, price: its, serviceTier: input.serviceTier, uplifts: input.uplifts }
     return addCall(exact, call)
   }
   let lines: (PriceLine | null)[] | null = null

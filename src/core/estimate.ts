@@ -39,6 +39,8 @@ export interface TokenEstimateInput {
   bodyBytes: number
   /** The client's own cap, or null. */
   maxOutputTokens: number | null
+  /** Answers asked for: each may be as long as the cap. */
+  choices: number
   /** False for embeddings. */
   generates: boolean
   /** Null: unpriced, then the model's limits are unknown too. */
@@ -50,10 +52,11 @@ export function estimateTokens(input: TokenEstimateInput): Usage {
   const limits = input.price?.row
   const inputTokens = Math.ceil(input.bodyBytes / BYTES_PER_TOKEN[input.protocol].request)
   const outputTokens = input.generates ? (input.maxOutputTokens ?? DEFAULT_OUTPUT_TOKENS) : 0
+  const longest = limits?.maxOutputTokens ?? outputTokens
   return {
     ...NO_USAGE,
     input: Math.min(inputTokens, limits?.maxInputTokens ?? inputTokens),
-    output: Math.min(outputTokens, limits?.maxOutputTokens ?? outputTokens),
+    output: Math.min(outputTokens, longest) * input.choices,
   }
 }
 
@@ -65,6 +68,7 @@ export function estimateHold(usage: Usage, price: ResolvedPrice | null, multipli
     price,
     priceOf: () => null,
     serviceTier: null,
+    uplifts: [],
     groupMultiplier: multiplier,
     accountMultiplier: 0,
     freeTier: true,
@@ -72,8 +76,20 @@ export function estimateHold(usage: Usage, price: ResolvedPrice | null, multipli
   }).costs.chargedNano
 }
 
-/** Generated tokens in an answer of which so many body bytes went by. */
-export function estimateRelayedTokens(protocol: ProtocolId, relayedBytes: number, streamed: boolean): number {
-  const { stream, json } = BYTES_PER_TOKEN[protocol]
-  return Math.floor(relayedBytes / (streamed ? stream : json))
+export interface RelayedEstimateInput
+  extends Pick<TokenEstimateInput, 'protocol' | 'maxOutputTokens' | 'choices' | 'price'> {
+  /** Body bytes of the answer that went by. */
+  relayedBytes: number
+  streamed: boolean
+}
+
+/** Generated tokens in an answer that nobody measured: from its bytes, but never more than it can have had. */
+export function estimateRelayedTokens(input: RelayedEstimateInput): number {
+  const { stream, json } = BYTES_PER_TOKEN[input.protocol]
+  const fromBytes = Math.floor(input.relayedBytes / (input.streamed ? stream : json))
+  const longest = Math.min(
+    input.maxOutputTokens ?? Number.POSITIVE_INFINITY,
+    input.price?.row.maxOutputTokens ?? Number.POSITIVE_INFINITY,
+  )
+  return Math.min(fromBytes, longest * input.choices)
 }

@@ -79,10 +79,11 @@ export function checkKey(input: KeyCheck): Denial | null {
 
 /** Is the key good at all, whatever it is used for? */
 export function checkHolder({ key }: KeyPolicy, user: User | null, nowMs: number): Denial | null {
-  if (!key.active) return deny('api_key_disabled', 'This API key is disabled. Ask your administrator.')
+  // First, because the job that tidies up marks what has expired as not active (KEY-11).
   if (key.expiresAtMs !== null && key.expiresAtMs <= nowMs) {
     return deny('api_key_expired', 'This API key has expired. Ask your administrator for a new one.')
   }
+  if (!key.active) return deny('api_key_disabled', 'This API key is disabled. Ask your administrator.')
   return user && user.status !== 'active' ? deny('user_disabled', 'The user of this API key is disabled.') : null
 }
 

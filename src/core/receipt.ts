@@ -93,6 +93,8 @@ export interface Receipt {
   attempts: Attempt[]
   choice: ChoiceExplained | null
   serviceTier: string | null
+  /** Words of the response that may multiply the token prices; kept so that it can be priced afterwards (BIL-3). */
+  uplifts: readonly string[]
   userAgent: string | null
   clientIp: string | null
   createdAtMs: number

@@ -54,6 +54,7 @@ export const RECORD_COLUMNS = [
   ['attempts', 'jsonb'],
   ['choice', 'jsonb'],
   ['service_tier', 'text'],
+  ['uplifts', 'jsonb'],
   ['user_agent', 'text'],
   ['client_ip', 'text'],
 ] as const
@@ -121,6 +122,7 @@ function recordOf(receipt: Receipt): Record<Column, unknown> {
     attempts: receipt.attempts,
     choice: receipt.choice ?? undefined,
     service_tier: receipt.serviceTier ?? undefined,
+    uplifts: receipt.uplifts.length > 0 ? receipt.uplifts : undefined,
     user_agent: receipt.userAgent?.slice(0, TEXT_LENGTH),
     client_ip: receipt.clientIp ?? undefined,
   }

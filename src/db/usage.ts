@@ -2,11 +2,12 @@
  * The usage log (USE-11): newest first, page by page, by any of its filters; and one request by its id. Time, user, key and
  * account have an index of their own; the rest is filtered on the way, so a rare value over a long time reads much.
  */
-import { and, between, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm'
+import { and, between, desc, eq, getTableColumns, gte, lt, type SQL, sql } from 'drizzle-orm'
 import { type Fault, isFault } from '../core/fault.ts'
 import type { Nano } from '../core/money.ts'
 import { timeOfId } from '../lib/ids.ts'
-import { type UsageRecordRow, usageRecords } from '../schema/usage-records.ts'
+import { apiKeys } from '../schema/api-keys.ts'
+import { type NamedUsageRecord, type UsageRecordRow, usageRecords } from '../schema/usage-records.ts'
 import type { Db } from './client.ts'
 import { asId, cleanText, decodeTimeCursor, encodeCursor, type Page, type PageQuery, toPage } from './page.ts'
 
@@ -31,12 +32,13 @@ export interface UsageFilter {
   minCostNano?: Nano
 }
 
-export async function listUsageRecords(db: Db, query: PageQuery & UsageFilter): Promise<Page<UsageRecordRow> | Fault> {
+export async function listUsageRecords(
+  db: Db,
+  query: PageQuery & UsageFilter,
+): Promise<Page<NamedUsageRecord> | Fault> {
   const before = decodeTimeCursor(query.cursor)
   if (isFault(before)) return before
-  const rows = await db
-    .select()
-    .from(usageRecords)
+  const rows = await selectNamed(db)
     .where(and(...conditionsOf(query), before === null ? undefined : isBefore(before)))
     .orderBy(desc(usageRecords.createdAt), desc(usageRecords.id))
     .limit(query.limit + 1)
@@ -44,15 +46,20 @@ export async function listUsageRecords(db: Db, query: PageQuery & UsageFilter): 
 }
 
 /** The id tells when it was made, hence in which partition to look (a day about it, in case two clocks were read). */
-export async function findUsageRecordById(db: Db, id: string): Promise<UsageRecordRow | null> {
+export async function findUsageRecordById(db: Db, id: string): Promise<NamedUsageRecord | null> {
   const atMs = timeOfId(id)
   if (atMs === null) return null
   const about = between(usageRecords.createdAt, new Date(atMs - DAY_MS), new Date(atMs + DAY_MS))
-  const [row] = await db
-    .select()
-    .from(usageRecords)
-    .where(and(eq(usageRecords.id, id), about))
+  const [row] = await selectNamed(db).where(and(eq(usageRecords.id, id), about))
   return row ?? null
+}
+
+/** Deleted keys are only marked as such: their names stay readable (KEY-12). */
+function selectNamed(db: Db) {
+  return db
+    .select({ ...getTableColumns(usageRecords), keyName: apiKeys.name })
+    .from(usageRecords)
+    .leftJoin(apiKeys, eq(apiKeys.id, usageRecords.keyId))
 }
 
 function conditionsOf(filter: UsageFilter): (SQL | undefined)[] {

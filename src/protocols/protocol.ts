@@ -44,6 +44,8 @@ export interface Inspected {
   framing: Framing
   /** The client's cap on generated tokens, or null. */
   maxOutputTokens: number | null
+  /** Answers asked for (`n`, `candidateCount`): each may be as long as the cap, and each is billed. 1 unless told. */
+  choices: number
   /** Session hint from the body, most specific first found (ACC-4), or null. Not hashed yet. */
   sessionHint: string | null
   /**
@@ -73,6 +75,8 @@ export interface Reading {
   iterations: IterationUsage[] | null
   model: string | null
   serviceTier: string | null
+  /** See `UsageReport`; empty where the vendor has none. */
+  uplifts: readonly string[]
   responseId: string | null
   finishReason: string | null
   error: UpstreamError | null

@@ -44,6 +44,7 @@ export function readCommon(
     modelSpans: everyValueAt(scan, ['model']),
     stream,
     framing: stream ? 'sse' : 'json',
+    choices: 1,
     sessionHint: sessionHint(body, scan),
     storeSpan: null,
     usageOption: null,
@@ -79,6 +80,19 @@ function readModel(body: Uint8Array, span: Span | null): string | Denial {
 function readStream(body: Uint8Array, span: Span | null, operation: Operation): boolean | Denial {
   if (span === null || operation.streaming !== 'body' || jsonKind(body, span) === 'null') return false
   return readBoolean(body, span) ?? deny('invalid_request', "'stream' must be true or false.")
+}
+
+/** Vendors take 128 at most; what is no such number is theirs to refuse. */
+const MOST_CHOICES = 128
+
+/** The largest of the counts given. */
+export function readChoices(body: Uint8Array, spans: readonly (Span | null)[]): number {
+  let largest = 1
+  for (const span of spans) {
+    const count = span === null ? null : readNumber(body, span)
+    if (count !== null && Number.isInteger(count) && count <= MOST_CHOICES) largest = Math.max(largest, count)
+  }
+  return largest
 }
 
 /** The largest of the caps given, so that a hold is never too small where vendors prefer different ones. */

@@ -68,6 +68,7 @@ export const NOTHING_READ: Readonly<Reading> = Object.freeze({
   iterations: null,
   model: null,
   serviceTier: null,
+  uplifts: [],
   responseId: null,
   finishReason: null,
   error: null,

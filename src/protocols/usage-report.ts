@@ -7,6 +7,8 @@ export interface UsageReport {
   iterations: IterationUsage[] | null
   /** Where the vendor says it inside its usage object (Anthropic, Gemini), as the vendor spells it. */
   serviceTier: string | null
+  /** Words of the usage object that may multiply the token prices (core/call-cost): Anthropic's `inference_geo` and `speed`. */
+  uplifts: readonly string[]
 }
 
 /** Reads the usage object as the provider sent it, parsed. Null: it holds no number that we know. */

@@ -9,7 +9,7 @@ import type { ByteFilter, Framing, Meter, Reading } from '../protocols/protocol.
 import type { Health } from '../state/health.ts'
 import { servedFamily } from './choose-input.ts'
 import { nameInAnswers } from './envelope.ts'
-import { type Exchange, elapsedMs } from './exchange.ts'
+import { type Exchange, elapsedMs, keepAttemptUsage } from './exchange.ts'
 import { streamHeaders } from './headers.ts'
 import type { RelaySettings } from './settings.ts'
 import { type SettleDeps, settle } from './settle.ts'
@@ -50,6 +50,7 @@ export async function answerStream(
   if ((await tap.decided) === 'fault') {
     call.stop()
     call.abort('fault before the first content')
+    keepAttemptUsage(exchange, meter.read())
     const { timedOut } = call
     return timedOut
       ? { cause: 'first_byte_timeout', status: null, error: null, told: null }
@@ -62,9 +63,13 @@ export async function answerStream(
   return new Response(tap.readable(), { status: answer.status, headers })
 }
 
-/** A client that leaves once the terminal event was seen is done, not gone (REL-13): there is nothing to drain for. */
+/**
+ * A client that leaves once the terminal event and the usage were seen is done, not gone (REL-13): there is nothing to drain for. A chat
+ * stream's usage comes behind its terminal event: who leaves in between is still to be measured (BIL-9).
+ */
 function hangUpOrDrain(call: TimedCall, meter: Meter): void {
-  if (isGoodEnd(meter.read())) call.abort('client left after the end')
+  const reading = meter.read()
+  if (isGoodEnd(reading) && reading.usageCertainty === 'final') call.abort('client left after the end')
   else call.clientLeft()
 }
 

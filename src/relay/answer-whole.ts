@@ -8,7 +8,7 @@ import type { Reading } from '../protocols/protocol.ts'
 import type { Health } from '../state/health.ts'
 import { servedFamily } from './choose-input.ts'
 import { nameInAnswers } from './envelope.ts'
-import type { Exchange } from './exchange.ts'
+import { type Exchange, keepAttemptUsage } from './exchange.ts'
 import { clientHeaders } from './headers.ts'
 import type { RelaySettings } from './settings.ts'
 import { type SettleDeps, settle } from './settle.ts'
@@ -39,7 +39,10 @@ export async function answerWhole(
   const reading = meter.read()
   if (reading.final === 'error') {
     const failure = failureOfStreamError(reading.error)
-    if (judge(failure).next !== 'pass') return failure
+    if (judge(failure).next !== 'pass') {
+      keepAttemptUsage(exchange, reading)
+      return failure
+    }
   }
   exchange.firstTokenMs = Math.round(performance.now() - exchange.startedAt)
   conclude(deps, exchange, answer.status, reading, body.length)

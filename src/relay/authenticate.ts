@@ -7,6 +7,7 @@ import type { Group, User } from '../core/entities.ts'
 import { checkKey, type KeyPolicy, mayReach } from '../core/key.ts'
 import type { Platform } from '../core/platform.ts'
 import type { Directory } from '../state/directory.ts'
+import type { KeyAttempts } from '../state/key-attempts.ts'
 import type { Call } from './exchange.ts'
 
 export interface Caller {
@@ -17,8 +18,13 @@ export interface Caller {
   address: string | null
 }
 
-export interface AuthenticateDeps {
+/** What finding a key by its secret needs. */
+export interface FindKeyDeps {
   directory: Directory
+  keyAttempts: KeyAttempts
+}
+
+export interface AuthenticateDeps extends FindKeyDeps {
   simple: boolean
   recordClientIp: boolean
 }
@@ -36,7 +42,7 @@ export function readKey(headers: Headers, queryKey: string | null): string | nul
 }
 
 export function authenticate(deps: AuthenticateDeps, call: Call, nowMs: number): Caller | Denial {
-  const policy = findKey(deps.directory, call)
+  const policy = findKey(deps, call)
   if (isDenial(policy)) return policy
   const user = policy.key.userId === null ? null : deps.directory.findUser(policy.key.userId)
   const group = deps.simple ? null : groupOf(deps.directory, policy, call)
@@ -54,14 +60,14 @@ function platformFor({ protocol }: Call, { key }: KeyPolicy, group: Group | null
   return platforms.find((candidate) => mayReach(key, candidate)) ?? platform
 }
 
-/** The key that the request carries, as it is known here; nothing about it is checked yet. */
-export function findKey(directory: Directory, call: Call): KeyPolicy | Denial {
+/** The key that the request carries, as it is known here; nothing about it is checked yet. Repeated wrong ones are slowed (KEY-14). */
+export function findKey({ directory, keyAttempts }: FindKeyDeps, call: Call): KeyPolicy | Denial {
   const secret = readKey(call.request.headers, call.queryKey)
   if (!secret) {
     return deny('missing_api_key', 'No API key was given. Send it as "authorization: Bearer <key>" or "x-api-key".')
   }
   const policy = secret.length > LONGEST_KEY ? null : directory.findKeyBySecret(secret)
-  return policy ?? deny('invalid_api_key', 'Incorrect API key provided.')
+  return policy ?? keyAttempts.refuse(call.address())
 }
 
 /** The key's own group, else the platform's default one (ACC-12): one key may so reach every platform. */

@@ -7,7 +7,7 @@ import type { KeyPolicy } from '../core/key.ts'
 import type { Platform } from '../core/platform.ts'
 import type { Payer } from '../core/quota.ts'
 import type { Attempt, ChoiceExplained } from '../core/receipt.ts'
-import type { Inspected, Operation, Protocol, RequestTarget } from '../protocols/protocol.ts'
+import type { Inspected, Operation, Protocol, Reading, RequestTarget } from '../protocols/protocol.ts'
 import type { AccountSlot } from '../state/account-slots.ts'
 import type { Admission } from '../state/limiter.ts'
 
@@ -80,4 +80,10 @@ export function platformOf({ account, group, call }: Exchange): Platform {
 
 export function elapsedMs(exchange: Exchange): number {
   return Math.round(performance.now() - exchange.startedAt)
+}
+
+/** What a failed try has measured stays with it, so that the operator's bill can be reconciled (BIL-9). */
+export function keepAttemptUsage({ attempts }: Exchange, { usage }: Reading): void {
+  const attempt = attempts.at(-1)
+  if (attempt) attempt.usage = usage
 }

@@ -10,18 +10,17 @@ import { isDenial } from '../core/denial.ts'
 import type { ApiKey } from '../core/entities.ts'
 import { checkAddress, checkHolder } from '../core/key.ts'
 import { toUsd } from '../core/money.ts'
+import { toWireWindow } from '../core/window-wire.ts'
 import { newId } from '../lib/ids.ts'
-import type { Directory } from '../state/directory.ts'
 import type { KeyUsage } from '../state/key-usage.ts'
 import type { Limiter } from '../state/limiter.ts'
 import type { Totals, TotalsLoader } from '../state/totals.ts'
-import { findKey } from './authenticate.ts'
+import { type FindKeyDeps, findKey } from './authenticate.ts'
 import type { Call } from './exchange.ts'
 import { denialResponse } from './respond.ts'
 
-export interface KeyInfoDeps {
-  directory: Directory
-  limiter: Pick<Limiter, 'usageOf'>
+export interface KeyInfoDeps extends FindKeyDeps {
+  limiter: Pick<Limiter, 'usagesOf'>
   loadTotals: TotalsLoader
   nowMs(): number
   /** In which days and weeks begin. */
@@ -48,14 +47,15 @@ export function createKeyInfo(deps: KeyInfoDeps): KeyInfo {
 
   return async (call) => {
     const requestId = newId()
-    const policy = findKey(directory, call)
+    const policy = findKey(deps, call)
     if (isDenial(policy)) return denialResponse(call.protocol, policy, requestId)
     const { key } = policy
     const user = key.userId === null ? null : directory.findUser(key.userId)
     const address = policy.checksIp ? call.address() : null
     const denial = checkHolder(policy, user, nowMs()) ?? checkAddress(policy, address)
     if (denial) return denialResponse(call.protocol, denial, requestId)
-    const [usage, totals] = await Promise.all([limiter.usageOf(key), readTotals(key)])
+    const [usages, totals] = await Promise.all([limiter.usagesOf([key]), readTotals(key)])
+    const usage = usages.get(key.id) as KeyUsage
     const headers = { 'x-turnpike-request-id': requestId, 'cache-control': 'no-store' }
     return Response.json(showKey(key, usage, totals), { headers })
   }
@@ -80,7 +80,7 @@ function showKey(key: ApiKey, usage: KeyUsage, totals: Totals | null) {
     },
     balance_usd: key.standalone ? usdOf(null, totals?.fundsNano) : null,
     concurrency: usage.concurrency,
-    window: showWindow(usage.window),
+    window: usage.window && toWireWindow(usage.window),
   }
 }
 
@@ -97,19 +97,6 @@ function showLimits(key: ApiKey) {
     daily_cost_limit_usd: toUsd(key.dailyCostLimitNano),
     weekly_cost_limit_usd: toUsd(key.weeklyCostLimitNano),
     total_cost_limit_usd: toUsd(key.totalCostLimitNano),
-  }
-}
-
-/** KEY-6; null: the key has no window. */
-function showWindow(window: KeyUsage['window']) {
-  if (window === null) return null
-  return {
-    requests: window.requests,
-    tokens: window.tokens,
-    cost_usd: toUsd(BigInt(Math.round(window.cost))),
-    started_at: toTime(window.startMs),
-    ends_at: toTime(window.endMs),
-    remaining_seconds: window.remainingSeconds,
   }
 }
 

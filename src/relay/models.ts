@@ -13,14 +13,13 @@ import type { Credentials } from '../credentials/credentials.ts'
 import { newId } from '../lib/ids.ts'
 import { createLru } from '../lib/lru.ts'
 import { providerFor } from '../providers/table.ts'
-import { type Directory, platformPool } from '../state/directory.ts'
-import { authenticate, type Caller } from './authenticate.ts'
+import { platformPool } from '../state/directory.ts'
+import { authenticate, type Caller, type FindKeyDeps } from './authenticate.ts'
 import type { Call } from './exchange.ts'
 import { denialResponse } from './respond.ts'
 import type { Upstream } from './upstream.ts'
 
-export interface ModelsDeps {
-  directory: Directory
+export interface ModelsDeps extends FindKeyDeps {
   upstream: Upstream
   credentials: Credentials
   simple: boolean
@@ -82,8 +81,7 @@ export function createModels(deps: ModelsDeps): Models {
   return {
     async answer(call, id) {
       const requestId = newId()
-      const { directory, simple } = deps
-      const caller = authenticate({ directory, simple, recordClientIp: false }, call, deps.nowMs())
+      const caller = authenticate({ ...deps, recordClientIp: false }, call, deps.nowMs())
       if (isDenial(caller)) return denialResponse(call.protocol, caller, requestId)
       const names = await reachable(caller, call.protocol.platform)
       if (id !== null && !names.includes(id)) {

@@ -10,14 +10,15 @@ import { checkModel } from '../core/key.ts'
 import { newId } from '../lib/ids.ts'
 import { type AdmitDeps, admit } from './admit.ts'
 import { type AttemptsDeps, serve } from './attempts.ts'
-import { authenticate, type Caller } from './authenticate.ts'
+import { authenticate, type Caller, type FindKeyDeps } from './authenticate.ts'
 import type { Call, Exchange } from './exchange.ts'
 import { readBody } from './read-body.ts'
 import { denialResponse } from './respond.ts'
 import { settle } from './settle.ts'
 
 export type RelayDeps = AttemptsDeps &
-  AdmitDeps & {
+  AdmitDeps &
+  FindKeyDeps & {
     /** Requests past authentication and not settled yet: shutdown waits for them. */
     live: Set<Exchange>
     /** Refuses new requests while shutting down; null: open. */
@@ -36,8 +37,12 @@ export function createRelay(deps: RelayDeps): Relay {
     const closed = deps.closed()
     if (closed) return denialResponse(call.protocol, closed, id)
     const simple = deps.settings.runMode === 'simple'
-    const { directory } = deps
-    const caller = authenticate({ directory, simple, recordClientIp: deps.settings.recordClientIp }, call, nowMs)
+    const { directory, keyAttempts } = deps
+    const caller = authenticate(
+      { directory, keyAttempts, simple, recordClientIp: deps.settings.recordClientIp },
+      call,
+      nowMs,
+    )
     if (isDenial(caller)) return denialResponse(call.protocol, caller, id)
     const exchange = begin(call, caller, id, nowMs)
     deps.live.add(exchange)

@@ -89,6 +89,7 @@ function toReceipt(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Rece
     attempts: exchange.attempts,
     choice: exchange.choice,
     serviceTier: reading?.serviceTier ?? null,
+    uplifts: reading?.uplifts ?? [],
     userAgent: exchange.userAgent || null,
     clientIp: exchange.address,
     createdAtMs: exchange.createdAtMs,
@@ -118,6 +119,7 @@ function bill(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Billed {
     price,
     priceOf: (model) => priceOf(deps, exchange, model),
     serviceTier: reading?.serviceTier ?? null,
+    uplifts: reading?.uplifts ?? [],
     groupMultiplier: group?.rateMultiplier ?? deps.settings.defaultRateMultiplier,
     accountMultiplier: account?.rateMultiplier ?? 1_000_000,
     freeTier: account?.freeTier ?? false,
@@ -137,17 +139,12 @@ function estimates(exchange: Exchange, outcome: Outcome, price: ResolvedPrice | 
   const { relayedBytes } = outcome
   if (outcome.reading?.usageCertainty === 'final') return { relayedTokens: null, estimatedInputTokens: 0 }
   const { protocol, operation } = exchange.call
-  const stream = exchange.inspected?.stream ?? false
+  const { stream = false, maxOutputTokens = null, choices = 1 } = exchange.inspected ?? {}
   const { generates } = operation
-  const relayedTokens = generates ? estimateRelayedTokens(protocol.id, relayedBytes, stream) : 0
+  const about = { protocol: protocol.id, maxOutputTokens, choices, price }
+  const relayedTokens = generates ? estimateRelayedTokens({ ...about, relayedBytes, streamed: stream }) : 0
   return {
     relayedTokens: relayedBytes > 0 ? relayedTokens : null,
-    estimatedInputTokens: estimateTokens({
-      protocol: protocol.id,
-      bodyBytes: exchange.body.length,
-      maxOutputTokens: null,
-      generates,
-      price,
-    }).input,
+    estimatedInputTokens: estimateTokens({ ...about, bodyBytes: exchange.body.length, generates }).input,
   }
 }

@@ -146,6 +146,8 @@ export function createTap(input: TapInput): Tap {
     if (phase === 'hold') {
       // Ended before anything decisive: a good short answer, or a fault that another account may mend.
       const good = how === 'end' && gate.end() === 'commit'
+      // Content whose last line end is all that is missing goes out, and is charged, like any other.
+      contentSeen = good
       noteFirstData()
       decide(good ? 'commit' : 'fault')
     }

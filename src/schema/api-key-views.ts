@@ -1,8 +1,25 @@
 /** What the API shows and takes of an API key (KEY-5). The key itself is in the answer to create and rotate only (KEY-1). */
 import { Type } from '@sinclair/typebox'
 import { PERMISSIONS } from '../core/entities.ts'
-import { type ApiKeyRecord, DISCONNECT_MODES, MODEL_RESTRICTIONS } from './api-keys.ts'
-import { choice, count, flag, id, integer, json, nullable, oneOf, text, time, UUID_PATTERN, usd } from './field.ts'
+import type { WindowView } from '../core/limit.ts'
+import { toWireWindow } from '../core/window-wire.ts'
+import { DISCONNECT_MODES, type LiveApiKey, MODEL_RESTRICTIONS } from './api-keys.ts'
+import {
+  choice,
+  count,
+  flag,
+  id,
+  integer,
+  json,
+  nullable,
+  oneOf,
+  shown,
+  TIME_PATTERN,
+  text,
+  time,
+  UUID_PATTERN,
+  usd,
+} from './field.ts'
 import { defineCreate, definePatch, defineView, fieldsOf } from './resource.ts'
 
 const at = '2026-07-24T18:23:00.000Z'
@@ -15,7 +32,17 @@ const BoundAccounts = Type.Object(
 )
 const NONE = '0: no limit'
 
-export const apiKeyFields = fieldsOf<ApiKeyRecord>()({
+const Time = Type.Union([Type.String({ pattern: TIME_PATTERN }), Type.Null()])
+const Window = Type.Object({
+  requests: Type.Integer({ minimum: 0 }),
+  tokens: Type.Integer({ minimum: 0 }),
+  cost_usd: Type.Number({ minimum: 0 }),
+  started_at: Time,
+  ends_at: Time,
+  remaining_seconds: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
+})
+
+export const apiKeyFields = fieldsOf<LiveApiKey>()({
   id: id('id', { description: 'The key’s id', example: '01981d5e-7c1a-7b6e-9d39-0b8f5a3c2e15' }),
   name: text('name', { description: 'Name in reports', example: 'laptop', minLength: 1, maxLength: 200 }),
   description: text('description', { description: 'A note for operators', example: 'Ada’s laptop' }),
@@ -93,6 +120,24 @@ export const apiKeyFields = fieldsOf<ApiKeyRecord>()({
   total_tokens: count('totalTokens', { description: 'Tokens of all kinds so far', example: 1_250_000 }),
   cost_usd: usd('costNano', { description: 'Cost at list price so far', example: 12.5 }),
   charged_usd: usd('chargedNano', { description: 'Charged so far', example: 12.5 }),
+  window: nullable(
+    shown('window', Window, {
+      description:
+        'What is used in its rate-limit window now (KEY-6): times null before its first request, seconds and counts 0 once over; null: it has no window',
+      example: {
+        requests: 12,
+        tokens: 48_200,
+        cost_usd: 0.31,
+        started_at: at,
+        ends_at: '2026-07-24T19:23:00.000Z',
+        remaining_seconds: 2710,
+      },
+      toWire: (window: WindowView) => toWireWindow(window),
+    }),
+  ),
+  concurrency: nullable(
+    integer('concurrency', { description: 'Requests under way; null: it has no such limit', example: 1 }),
+  ),
   last_used_at: nullable(time('lastUsedAt', { description: 'Newest request (ACC-14)', example: at })),
   created_at: time('createdAt', { description: 'When the key was made', example: at }),
   updated_at: time('updatedAt', { description: 'Last edit by an operator', example: at }),
@@ -142,6 +187,8 @@ export const ApiKeyView = defineView('ApiKey', apiKeyFields, [
   'total_tokens',
   'cost_usd',
   'charged_usd',
+  'window',
+  'concurrency',
   'last_used_at',
   'created_at',
   'updated_at',

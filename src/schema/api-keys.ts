@@ -14,6 +14,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core'
 import type { Permission } from '../core/entities.ts'
+import type { WindowView } from '../core/limit.ts'
 import type { Platform } from '../core/platform.ts'
 import { createdAt, deletedAt, instant, nano, tally, updatedAt, ZERO_NANO } from './columns.ts'
 import { groups } from './groups.ts'
@@ -80,3 +81,11 @@ export const apiKeys = pgTable(
 
 export type ApiKeyRow = typeof apiKeys.$inferSelect
 export type ApiKeyRecord = ApiKeyRow & UsageSums
+
+/** A key as operators are shown it: with what the counters know of it at this moment, which no database does. */
+export type LiveApiKey = ApiKeyRecord & {
+  /** Null: it has no rate-limit window (KEY-6). */
+  window: WindowView | null
+  /** Requests under way; null: not counted. */
+  concurrency: number | null
+}

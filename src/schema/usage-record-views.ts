@@ -14,7 +14,7 @@ import {
 import { type IterationUsage, totalTokens, type Usage } from '../core/usage.ts'
 import { choice, count, flag, id, integer, nullable, shown, text, time, usd } from './field.ts'
 import { defineView, fieldsOf } from './resource.ts'
-import { TOKEN_PARTS, type TokenParts, type UsageRecordRow } from './usage-records.ts'
+import { type NamedUsageRecord, TOKEN_PARTS, type TokenParts } from './usage-records.ts'
 
 const uuid = '01981d5e-7c1a-7b6e-9d39-0b8f5a3c2e19'
 const at = '2026-07-24T18:23:00.000Z'
@@ -178,10 +178,11 @@ const tokenParts = shown('tokenParts', Type.Record(Type.String(), Type.Integer()
     ),
 })
 
-export const usageRecordFields = fieldsOf<UsageRecordRow>()({
+export const usageRecordFields = fieldsOf<NamedUsageRecord>()({
   id: id('id', { description: 'The request id, as in x-turnpike-request-id', example: uuid }),
   user_id: nullable(id('userId', { description: 'User', example: uuid })),
   key_id: nullable(id('keyId', { description: 'API key', example: uuid })),
+  key_name: nullable(text('keyName', { description: 'Its name, also once it is deleted (KEY-12)', example: 'laptop' })),
   account_id: nullable(id('accountId', { description: 'Account that served', example: uuid })),
   group_id: nullable(id('groupId', { description: 'Group', example: uuid })),
   subscription_id: nullable(
@@ -238,6 +239,7 @@ const LISTED = [
   'id',
   'user_id',
   'key_id',
+  'key_name',
   'account_id',
   'group_id',
   'subscription_id',

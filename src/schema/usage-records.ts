@@ -78,6 +78,8 @@ export const usageRecords = pgTable(
     attempts: jsonb('attempts').$type<Attempt[]>().notNull(),
     choice: jsonb('choice').$type<ChoiceExplained>(),
     serviceTier: text('service_tier'),
+    /** Words of the response that may multiply the token prices; null: none. */
+    uplifts: jsonb('uplifts').$type<string[]>(),
     userAgent: text('user_agent'),
     clientIp: text('client_ip'),
   },
@@ -94,3 +96,5 @@ export const usageRecords = pgTable(
 )
 
 export type UsageRecordRow = typeof usageRecords.$inferSelect
+/** As reports show it: the key by its name, also when it was deleted since (KEY-12). */
+export type NamedUsageRecord = UsageRecordRow & { keyName: string | null }

@@ -77,6 +77,11 @@ export function createDirectory(deps: DirectoryDeps): Directory {
   const keys = new Map<string, StoredKey>()
   const keysByHash = new Map<string, StoredKey>()
   const pool = createAccountPool(deps.poolsOf, deps.nowMs())
+  /** Readings under way: which turn each thing was last put by, and what was read again since a `load` began. */
+  const newest = new Map<string, number>()
+  let turns = 0
+  let reading = 0
+  let heard: Map<string, { kind: EntityKind; id: string }> | null = null
 
   function putKey(entry: DirectoryKey): void {
     dropKey(entry.key.id)
@@ -125,53 +130,82 @@ export function createDirectory(deps: DirectoryDeps): Directory {
     return stored.policy
   }
 
-  async function reload(kind: EntityKind, id: string): Promise<void> {
+  /** Reads one thing; what is returned puts it in its place. */
+  async function read(kind: Exclude<EntityKind, 'proxy'>, id: string): Promise<() => void> {
     if (kind === 'user') {
       const user = await deps.loader.loadUser(id)
-      if (user) users.set(id, user)
-      else users.delete(id)
-    } else if (kind === 'group') {
+      return () => void (user ? users.set(id, user) : users.delete(id))
+    }
+    if (kind === 'group') {
       const group = await deps.loader.loadGroup(id)
-      if (group) putGroup(group)
-      else if (groups.delete(id)) refreshDefaults()
-    } else if (kind === 'key') {
+      return () => {
+        if (group) putGroup(group)
+        else if (groups.delete(id)) refreshDefaults()
+      }
+    }
+    if (kind === 'key') {
       const entry = await deps.loader.loadKey(id)
-      if (entry) putKey(entry)
-      else dropKey(id)
-    } else if (kind === 'account') {
+      return () => (entry ? putKey(entry) : dropKey(id))
+    }
+    if (kind === 'account') {
       const account = await deps.loader.loadAccount(id)
-      if (account) pool.put(account)
-      else pool.remove(id)
-    } else if (kind === 'subscription') {
-      const subscription = await deps.loader.loadSubscription(id)
+      return () => (account ? pool.put(account) : pool.remove(id))
+    }
+    const subscription = await deps.loader.loadSubscription(id)
+    return () => {
       if (subscription) subscriptions.set(id, subscription)
       else subscriptions.delete(id)
       refreshSubscriptions()
-    } else {
-      // A proxy stands in each account that goes through it.
-      const through = [...pool.entries()].filter((entry) => entry.account.proxy?.id === id)
-      for (const entry of through) await reload('account', entry.account.id)
     }
   }
 
+  async function reload(kind: EntityKind, id: string): Promise<void> {
+    if (kind === 'proxy') {
+      // A proxy stands in each account that goes through it.
+      const through = [...pool.entries()].filter((entry) => entry.account.proxy?.id === id)
+      for (const entry of through) await reload('account', entry.account.id)
+      return
+    }
+    const place = `${kind} ${id}`
+    const turn = ++turns
+    heard?.set(place, { kind, id })
+    reading++
+    try {
+      const put = await read(kind, id)
+      // Two readings of one thing may come back in the wrong order.
+      if (turn < (newest.get(place) ?? 0)) return
+      newest.set(place, turn)
+      put()
+    } finally {
+      if (--reading === 0) newest.clear()
+    }
+  }
+
+  async function load(): Promise<void> {
+    const changed = new Map<string, { kind: EntityKind; id: string }>()
+    heard = changed
+    const all = await deps.loader.loadAll()
+    users.clear()
+    groups.clear()
+    subscriptions.clear()
+    keys.clear()
+    keysByHash.clear()
+    for (const user of all.users) users.set(user.id, user)
+    for (const group of all.groups) groups.set(group.id, group)
+    refreshDefaults()
+    for (const subscription of all.subscriptions) subscriptions.set(subscription.id, subscription)
+    refreshSubscriptions()
+    for (const entry of all.keys) putKey(entry)
+    const present = new Set(all.accounts.map((account) => account.id))
+    for (const entry of [...pool.entries()]) if (!present.has(entry.account.id)) pool.remove(entry.account.id)
+    for (const account of all.accounts) pool.put(account)
+    if (heard === changed) heard = null
+    // What changed while everything was read may be newer than that.
+    await Promise.all(Array.from(changed.values(), ({ kind, id }) => reload(kind, id)))
+  }
+
   return {
-    async load() {
-      const all = await deps.loader.loadAll()
-      users.clear()
-      groups.clear()
-      subscriptions.clear()
-      keys.clear()
-      keysByHash.clear()
-      for (const user of all.users) users.set(user.id, user)
-      for (const group of all.groups) groups.set(group.id, group)
-      refreshDefaults()
-      for (const subscription of all.subscriptions) subscriptions.set(subscription.id, subscription)
-      refreshSubscriptions()
-      for (const entry of all.keys) putKey(entry)
-      const present = new Set(all.accounts.map((account) => account.id))
-      for (const entry of [...pool.entries()]) if (!present.has(entry.account.id)) pool.remove(entry.account.id)
-      for (const account of all.accounts) pool.put(account)
-    },
+    load,
     reload,
     findKeyBySecret: (secret) => {
       const hash = deps.hashKey(secret)

@@ -2,7 +2,7 @@
 import type { ApiKey } from '../core/entities.ts'
 import { type CalendarBoundaries, keyLimits, ownerOf } from '../core/key-limits.ts'
 import { type Bucket, currentStart, type Limit, viewWindow, type WindowView } from '../core/limit.ts'
-import type { Counters } from './counters.ts'
+import type { CounterReading, Counters } from './counters.ts'
 
 /** Null: there is no such limit, or nothing is known here since the start; totals are in the database. Costs in nanodollars. */
 export interface KeyUsage {
@@ -15,10 +15,29 @@ export interface KeyUsage {
   concurrency: number | null
 }
 
-export async function readKeyUsage(counters: Counters, key: ApiKey, calendar: CalendarBoundaries): Promise<KeyUsage> {
-  const limits = keyLimits(key, calendar).filter((limit) => limit.span.kind !== 'rate')
-  const names = limits.map((limit) => limit.counter)
-  const { nowMs, buckets } = await counters.read(ownerOf(key), names)
+/** Of any number of keys, in one round trip: keys of one owner are one step, and the steps of all owners go out together. */
+export async function readKeyUsages(
+  counters: Counters,
+  keys: readonly ApiKey[],
+  calendar: CalendarBoundaries,
+): Promise<Map<string, KeyUsage>> {
+  const usages = new Map<string, KeyUsage>()
+  const readOwner = async (owner: string, owned: readonly ApiKey[]) => {
+    const limits = owned.map((key) => keyLimits(key, calendar).filter((limit) => limit.span.kind !== 'rate'))
+    const names = limits.flat().map((limit) => limit.counter)
+    const { nowMs, buckets } = await counters.read(owner, names)
+    let at = 0
+    for (const [index, key] of owned.entries()) {
+      const own = limits[index] ?? []
+      usages.set(key.id, usageOf(key, own, { nowMs, buckets: buckets.slice(at, at + own.length) }))
+      at += own.length
+    }
+  }
+  await Promise.all(Array.from(Map.groupBy(keys, ownerOf), ([owner, owned]) => readOwner(owner, owned)))
+  return usages
+}
+
+function usageOf(key: ApiKey, limits: readonly Limit[], { nowMs, buckets }: CounterReading): KeyUsage {
   const found = new Map(limits.map((limit, index) => [limit.name, { limit, bucket: buckets[index] ?? null }]))
   const used = (name: string) => usedNow(found.get(name), nowMs)
   const slots = found.get('slots')

@@ -20,7 +20,7 @@ import type { SubscriptionLimits } from '../core/subscription.ts'
 import type { Later } from '../lib/later.ts'
 import { createSingleFlight } from '../lib/single-flight.ts'
 import type { AdmissionOutcome, AdmissionStep, Counters } from './counters.ts'
-import { type KeyUsage, readKeyUsage } from './key-usage.ts'
+import { type KeyUsage, readKeyUsages } from './key-usage.ts'
 import { guessTotals, type Totals, type TotalsLoader, type TotalsQuery, toSeeds, toTotalsQuery } from './totals.ts'
 
 /** What a request is expected to use, or used. */
@@ -52,8 +52,13 @@ export interface Admission {
 export interface Limiter {
   /** At once when the counters are in this process. */
   admit(request: AdmissionRequest): Later<Admission | Denial>
-  /** The key's counts, as far as they are known here (KEY-6, KEY-13). */
-  usageOf(key: ApiKey): Promise<KeyUsage>
+  /** The keys' counts by key id, as far as they are known here (KEY-6, KEY-13): one round trip for all of them. */
+  usagesOf(keys: readonly ApiKey[]): Promise<Map<string, KeyUsage>>
+  /**
+   * Changes may have been missed (a gap in hearing, a Redis that may have forgotten or gone back in time): each durable counter is read
+   * from the database again before it is next relied on.
+   */
+  distrust(): void
 }
 
 export interface LimiterDeps {
@@ -76,6 +81,8 @@ export function createLimiter(deps: LimiterDeps): Limiter {
   const limitsByKey = new WeakMap<ApiKey, { calendar: CalendarBoundaries; limits: Limit[] }>()
   const readings = createSingleFlight<boolean>()
   let readAgainAtMs = 0
+  /** Key → counters that were told to be read again since the last gap. A key that is loaded anew is another key. Null: there was none. */
+  let trusted: WeakMap<ApiKey, Set<string>> | null = null
 
   /** A key is replaced whole when it is edited: its list is made once a day. */
   function limitsOfKey(key: ApiKey): Limit[] {
@@ -95,6 +102,13 @@ export function createLimiter(deps: LimiterDeps): Limiter {
     const amounts = toAmounts(request.estimate(), 1)
     const acceptsStale = deps.nowMs() < readAgainAtMs
     const step: AdmissionStep = { owner: ownerOf(key), requestId, limits, amounts, acceptsStale }
+    const doubtful = trusted === null ? [] : doubtfulCounters(trusted, key, limits)
+    if (doubtful.length === 0) return take(request, step)
+    const told = counters.forget(step.owner, doubtful)
+    return told instanceof Promise ? told.then(() => take(request, step)) : take(request, step)
+  }
+
+  function take(request: AdmissionRequest, step: AdmissionStep): Later<Admission | Denial> {
     const outcome = counters.admit(step)
     return outcome instanceof Promise
       ? outcome.then((answer) => conclude(request, step, answer))
@@ -162,7 +176,29 @@ export function createLimiter(deps: LimiterDeps): Limiter {
     return { settle: (actual) => end(toAmounts(actual, 0)), cancel: () => end(CANCELLED) }
   }
 
-  return { admit, usageOf: async (key) => readKeyUsage(counters, key, calendarNow()) }
+  return {
+    admit,
+    usagesOf: (keys) => readKeyUsages(counters, keys, calendarNow()),
+    distrust() {
+      trusted = new WeakMap()
+    },
+  }
+}
+
+/** Marks them as told: two requests of a key at once doubt its counters once. */
+function doubtfulCounters(trusted: WeakMap<ApiKey, Set<string>>, key: ApiKey, limits: readonly Limit[]): string[] {
+  let known = trusted.get(key)
+  if (!known) {
+    known = new Set()
+    trusted.set(key, known)
+  }
+  const doubtful: string[] = []
+  for (const { durable, counter } of limits) {
+    if (!durable || known.has(counter)) continue
+    known.add(counter)
+    doubtful.push(counter)
+  }
+  return doubtful
 }
 
 function toAmounts({ tokens, costNano, chargeNano }: Spend, slots: number): Amounts {

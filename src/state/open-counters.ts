@@ -7,7 +7,7 @@
 import type { Counters } from './counters.ts'
 import { createMemoryCounters } from './memory-counters.ts'
 import { createRedisClient } from './redis-client.ts'
-import { createRedisCounters } from './redis-counters.ts'
+import { createRedisCounters, LEASE_MS } from './redis-counters.ts'
 import { createSharedCounters, type SharedMode } from './shared-counters.ts'
 
 export interface OpenCounters {
@@ -21,25 +21,33 @@ export interface OpenCountersOptions {
   /** Null: this process is alone. */
   redisUrl: string | null
   redisDown: 'local' | 'refuse'
+  /** How long what a killed instance held is kept for it. */
+  leaseMs?: number
   nowMs(): number
   onModeChange(mode: SharedMode, error: unknown): void
   /** Errors of the connection itself: many and alike while Redis is away. */
   onConnectionError(error: Error): void
+  /** The connection is new: Redis may have restarted, forgotten, or gone back to what it knew a while ago. */
+  onConnected(): void
 }
 
 export function openCounters(options: OpenCountersOptions): OpenCounters {
-  const { nowMs, redisUrl } = options
+  const { nowMs, redisUrl, leaseMs = LEASE_MS } = options
   const createLocal = () => createMemoryCounters({ nowMs })
   if (redisUrl === null) return { counters: createLocal(), mode: 'memory', stop() {} }
   const client = createRedisClient({ url: redisUrl, onError: options.onConnectionError })
   const shared = createSharedCounters({
-    shared: createRedisCounters({ client }),
+    shared: createRedisCounters({ client, leaseMs }),
     createLocal,
     whenDown: options.redisDown,
     nowMs,
+    renewEveryMs: leaseMs / 3,
     onModeChange: options.onModeChange,
   })
-  client.on('ready', () => void shared.connected())
+  client.on('ready', () => {
+    options.onConnected()
+    void shared.connected()
+  })
   return {
     counters: shared,
     get mode() {

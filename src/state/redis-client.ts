@@ -2,10 +2,11 @@
  * The one way to connect to Redis: fails fast instead of queueing. ioredis' defaults hold commands for seconds while Redis is away, and every
  * request with them.
  *
- * If it fails: commands reject within 300 ms, and the connection is tried again and again, at most 2 s apart. Errors go to `onError`; without
+ * If it fails: commands reject within 300 ms (of time in which this process was not stalled itself, see ./redis-patience), and the connection is tried again and again, at most 2 s apart. Errors go to `onError`; without
  * a listener ioredis would write them to the console.
  */
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
+import { limitCommandTime } from './redis-patience.ts'
 
 /** Ms until the next attempt to connect. */
 const retryAfter = (attempt: number) => Math.min(2000, 50 * attempt)
@@ -29,9 +30,9 @@ export type RedisClient = Redis | Cluster
 
 export function createRedisClient({ url, onError, commandTimeoutMs = 300 }: RedisClientOptions): RedisClient {
   const urls = url.split(',').map((part) => part.trim())
-  const options = { ...OPTIONS, commandTimeout: commandTimeoutMs }
   const client =
-    urls.length === 1 ? new Redis(url, options) : new Cluster(urls, toClusterOptions(urls[0] ?? '', options))
+    urls.length === 1 ? new Redis(url, OPTIONS) : new Cluster(urls, toClusterOptions(urls[0] ?? '', OPTIONS))
+  limitCommandTime(client, { limitMs: commandTimeoutMs })
   client.on('error', onError)
   return client
 }

@@ -13,6 +13,7 @@ function costsOf(input: Partial<CostInput>) {
     price: resolved({}),
     priceOf: () => null,
     serviceTier: null,
+    uplifts: [],
     groupMultiplier: 1_000_000,
     accountMultiplier: 1_000_000,
     freeTier: false,

@@ -3,6 +3,7 @@ import {
   estimateHold,
   estimateRelayedTokens,
   estimateTokens,
+  type RelayedEstimateInput,
   type TokenEstimateInput,
 } from '../../src/core/estimate.ts'
 import { PROTOCOL_IDS } from '../../src/core/platform.ts'
@@ -13,6 +14,7 @@ function tokens(input: Partial<TokenEstimateInput>) {
     protocol: 'openai-chat',
     bodyBytes: 4000,
     maxOutputTokens: null,
+    choices: 1,
     generates: true,
     price: null,
     ...input,
@@ -30,6 +32,13 @@ describe('the estimate before sending (BIL-7)', () => {
     expect(tokens({ maxOutputTokens: 50 })).toEqual([1000, 50])
     expect(tokens({ maxOutputTokens: null })).toEqual([1000, 4096])
     expect(tokens({ generates: false, maxOutputTokens: 50 })).toEqual([1000, 0])
+  })
+
+  test('each answer asked for may be as long as the cap (BIL-7)', () => {
+    expect(tokens({ maxOutputTokens: 50, choices: 3 })).toEqual([1000, 150])
+    expect(tokens({ choices: 2 })).toEqual([1000, 8192])
+    const price = resolved({ maxOutputTokens: 40 })
+    expect(tokens({ price, maxOutputTokens: 50, choices: 3 })).toEqual([1000, 120])
   })
 
   test('neither exceeds what the model can take or give: a body of images has more bytes than tokens (BIL-7)', () => {
@@ -55,13 +64,30 @@ describe('the estimate before sending (BIL-7)', () => {
 })
 
 describe('the estimate of what was relayed (BIL-9)', () => {
+  const relayed = (over: Partial<RelayedEstimateInput>) =>
+    estimateRelayedTokens({
+      protocol: 'openai-chat',
+      relayedBytes: 100_000,
+      streamed: true,
+      maxOutputTokens: null,
+      choices: 1,
+      price: null,
+      ...over,
+    })
+
   test('nothing relayed is no token, more bytes are never fewer tokens, and framing makes streams thicker (BIL-9)', () => {
     for (const protocol of PROTOCOL_IDS) {
-      expect(estimateRelayedTokens(protocol, 0, true)).toBe(0)
-      expect(estimateRelayedTokens(protocol, 100_000, true)).toBeGreaterThan(0)
-      expect(estimateRelayedTokens(protocol, 100_000, false)).toBeGreaterThan(
-        estimateRelayedTokens(protocol, 100_000, true),
-      )
+      const [streamed, whole] = [relayed({ protocol }), relayed({ protocol, streamed: false })]
+      expect(relayed({ protocol, relayedBytes: 0 })).toBe(0)
+      expect(streamed).toBeGreaterThan(0)
+      expect(whole).toBeGreaterThan(streamed)
     }
+  })
+
+  test('an answer can not have been longer than its cap, nor than its model can answer; each of several may (BIL-9)', () => {
+    expect(relayed({ maxOutputTokens: 5 })).toBe(5)
+    expect(relayed({ maxOutputTokens: 5, choices: 3 })).toBe(15)
+    expect(relayed({ price: resolved({ maxOutputTokens: 4 }), maxOutputTokens: 5, choices: 2 })).toBe(8)
+    expect(relayed({ maxOutputTokens: 1_000_000 })).toBe(relayed({}))
   })
 })

@@ -26,6 +26,10 @@ describe('what a key may do without counters', () => {
     expect(check({ expiresAtMs: 1001 })).toBeNull()
     expect(check({ expiresAtMs: 1000 })).toBe('api_key_expired')
   })
+  test('an expired key is told so also when the job has marked it (KEY-4, KEY-11)', () => {
+    expect(check({ active: false, expiresAtMs: 1000 })).toBe('api_key_expired')
+    expect(check({ active: false, expiresAtMs: 1001 })).toBe('api_key_disabled')
+  })
   test('the key of a disabled user is refused (KEY-4)', () => {
     expect(check({}, { user: makeUser({ status: 'disabled' }) })).toBe('user_disabled')
   })

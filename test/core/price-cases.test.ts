@@ -79,6 +79,7 @@ describe('price cases (BIL-2, BIL-4, BIL-6)', () => {
       const { costs, priced } = computeCosts({
         usage: tokensOf(one),
         iterations: null,
+        uplifts: [],
         price,
         priceOf: () => null,
         serviceTier: one.context.service_tier ?? null,

@@ -92,6 +92,7 @@ describe('one request', () => {
       id: receipt.id,
       user_id: ids[0] as string,
       key_id: ids[1] as string,
+      key_name: null,
       account_id: ids[2] as string,
       group_id: ids[3] as string,
       subscription_id: ids[4] as string,

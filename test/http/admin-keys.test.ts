@@ -35,6 +35,38 @@ describe('/admin/keys', () => {
     expect((await create()).json.api_key).not.toBe(made.json.api_key)
   })
 
+  test('list and get show what is counted in the window now; a list asks for all its keys at once (KEY-6)', async () => {
+    const [used, fresh, without] = [
+      (await create({ rate_limit_window: 60 })).json,
+      (await create({ rate_limit_window: 60 })).json,
+      (await create()).json,
+    ]
+    const none = { dayCost: null, weekCost: null, totalCost: null, tokens: null, concurrency: null }
+    const startMs = Date.UTC(2026, 7, 1)
+    const view = { requests: 3, tokens: 40, cost: 2_500_000, startMs, endMs: startMs + 3_600_000, remainingSeconds: 7 }
+    const idle = { requests: 0, tokens: 0, cost: 0, startMs: null, endMs: null, remainingSeconds: null }
+    api.keyUsages.set(used.id, { ...none, window: view, concurrency: 2 })
+    api.keyUsages.set(fresh.id, { ...none, window: idle })
+    const shown = {
+      requests: 3,
+      tokens: 40,
+      cost_usd: 0.0025,
+      started_at: '2026-08-01T00:00:00.000Z',
+      ends_at: '2026-08-01T01:00:00.000Z',
+      remaining_seconds: 7,
+    }
+    expect((await api.ask('GET', `/admin/keys/${used.id}`)).json).toMatchObject({ window: shown, concurrency: 2 })
+    api.usageReads.length = 0
+    const { data } = (await api.ask('GET', '/admin/keys?limit=3')).json
+    expect(api.usageReads).toEqual([[without.id, fresh.id, used.id]])
+    const nothing = { requests: 0, tokens: 0, cost_usd: 0, started_at: null, ends_at: null, remaining_seconds: null }
+    expect(data.map((key: { window: unknown }) => key.window)).toEqual([null, nothing, shown])
+    const over = { ...view, requests: 0, tokens: 0, cost: 0, remainingSeconds: 0 }
+    api.keyUsages.set(used.id, { ...none, window: over })
+    const patched = (await api.ask('PATCH', `/admin/keys/${used.id}`, { rpm: 5 })).json
+    expect(patched.window).toEqual({ ...shown, requests: 0, tokens: 0, cost_usd: 0, remaining_seconds: 0 })
+  })
+
   test('only the keyed hash is stored (KEY-1)', async () => {
     const { json } = await create()
     expect((await stored(json.id)).key_hash).toBe(hashApiKey(pepper, json.api_key))

@@ -94,6 +94,16 @@ describe('POST /admin/usage/reprice', () => {
     await expectSoundBooks()
   })
 
+  test('what the response said of place and speed multiplies the price afterwards too (BIL-3, BIL-4)', async () => {
+    const claude = { platform: 'anthropic', model: 'claude-opus-4-8', uplifts: ['us', 'fast'] }
+    const [receipt] = await store(claude)
+    expect((await reprice({ model: 'claude-opus-4-8' })).json).toMatchObject({ repriced: 1 })
+    const { cost_usd, price_used } = await recordOf(receipt!)
+    const { input_usd, output_usd } = price_used.rates
+    expect(price_used.uplift).toBe(2.2)
+    expect(cost_usd).toBeCloseTo((input_usd + output_usd / 10) * 2.2, 9)
+  })
+
   test('what still has no price stays, and does not stand in the way of others (BIL-3)', async () => {
     const [without, model] = [newModel(), newModel()]
     const first = { createdAtMs: NOON - 5000, finishedAtMs: NOON }

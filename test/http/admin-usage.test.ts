@@ -66,6 +66,17 @@ describe('/admin/usage', () => {
     expect(await only('user_id=nobody')).toEqual([])
   })
 
+  test('names the key, also after it was deleted (KEY-12)', async () => {
+    const made = (await api.ask('POST', '/admin/keys', { name: 'old laptop' })).json
+    const receipt = makeReceipt({ keyId: made.id, createdAtMs: NOON - MINUTE_MS })
+    await insertReceipts(api.database.sql, [receipt], { timeZone: 'UTC' })
+    expect((await api.ask('DELETE', `/admin/keys/${made.id}`)).status).toBe(204)
+    const { data } = (await api.ask('GET', `/admin/usage?key_id=${made.id}`)).json
+    expect(data).toMatchObject([{ id: receipt.id, key_id: made.id, key_name: 'old laptop' }])
+    expect((await api.ask('GET', `/admin/requests/${receipt.id}`)).json.key_name).toBe('old laptop')
+    expect((await api.ask('GET', `/admin/requests/${first.id}`)).json).toMatchObject({ key_id: null, key_name: null })
+  })
+
   test('a filter that makes no sense is a 400 naming it (contract.md)', async () => {
     for (const [field, value] of [
       ['from', 'yesterday'],

@@ -60,6 +60,19 @@ describe('a failing account is stepped around without a client noticing', () => 
     expect(late.receipts[0]).toMatchObject({ status: 'failed', accountId: 'a' })
   })
 
+  test('a failed try keeps the tokens that it measured; they are not the client’s to pay (BIL-9)', async () => {
+    const usage = { prompt_tokens: 11, completion_tokens: 2, total_tokens: 13 }
+    const broken = sseAnswer(
+      `data: ${JSON.stringify({ id: 'c', choices: [], usage })}\n\n`,
+      'data: {"error":{"message":"overloaded","code":503}}\n\n',
+    )
+    const { call, receipts } = await two(() => broken)
+    expect((await call('chat_completions', { ...CHAT, stream: true })).status).toBe(200)
+    const [receipt] = receipts
+    expect(receipt?.attempts.map((attempt) => attempt.usage?.input ?? null)).toEqual([11, null])
+    expect(receipt?.usage).toMatchObject({ input: 10, output: 5 })
+  })
+
   test('a time-out before the first byte moves on (REL-15, ACC-5)', async () => {
     const { call, clock, watchdog, receipts } = await two(() => 'hang')
     const response = call('chat_completions', CHAT)

@@ -21,9 +21,10 @@ async function open(key: Partial<ApiKey> = {}, over: Partial<KeyInfoDeps> = {}, 
     groups: [makeGroup()],
     user,
   })
-  const { directory, limiter, nowMs } = gateway.deps
+  const { directory, keyAttempts, limiter, nowMs } = gateway.deps
   const keyInfo = createKeyInfo({
     directory,
+    keyAttempts,
     limiter,
     nowMs,
     timeZone: 'UTC',

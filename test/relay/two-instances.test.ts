@@ -62,7 +62,7 @@ async function twoInstances(redis: RedisServer, options: Omit<TestRelayOptions, 
   return { relays, client, bindings }
 }
 
-const quiet = { onModeChange: () => undefined, onConnectionError: () => undefined }
+const quiet = { onModeChange: () => undefined, onConnectionError: () => undefined, onConnected: () => undefined }
 
 /** Counts who is upstream at the same time. */
 function counting() {

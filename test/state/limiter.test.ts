@@ -311,10 +311,37 @@ describe('the limiter', () => {
     expect(admit(limiter, makeKey({ rpm: 5, concurrencyLimit: 3 }))).not.toBeInstanceOf(Promise)
   })
 
+  test('many keys are read in one step for each owner, all at once (KEY-6)', async () => {
+    const reads: string[] = []
+    const memory = createMemoryCounters({ nowMs: manualClock().nowMs })
+    let under = 0
+    const counters: Counters = {
+      ...memory,
+      async read(owner, names) {
+        reads.push(owner)
+        under++
+        await Promise.resolve()
+        expect(under).toBe(2)
+        return memory.read(owner, names)
+      },
+    }
+    const { limiter } = setUp({}, counters)
+    const limits = { rateLimitWindowMinutes: 5, concurrencyLimit: 2 }
+    const keys = ['a', 'b', 'c'].map((id) => makeKey({ id, userId: id === 'c' ? 'user-2' : 'user-1', ...limits }))
+    await admitted(limiter, keys[1] as ApiKey, { estimate: spend() })
+    const usages = await limiter.usagesOf(keys)
+    expect(reads).toEqual(['user-1', 'user-2'])
+    expect(keys.map(({ id }) => [usages.get(id)?.window?.requests, usages.get(id)?.concurrency])).toEqual([
+      [0, 0],
+      [1, 1],
+      [0, 0],
+    ])
+  })
+
   test('a key sees its window and what it used; the window is over when its time is (KEY-6, KEY-13)', async () => {
     const { limiter, clock } = setUp({ key: { tokens: 7, costNano: 0n, dayCostNano: 5n, weekCostNano: 6n } })
     const key = makeKey({ rateLimitWindowMinutes: 5, dailyCostLimitNano: USD, tokenLimit: 1000, concurrencyLimit: 3 })
-    expect(await limiter.usageOf(key)).toEqual({
+    expect((await limiter.usagesOf([key])).get(key.id)).toEqual({
       window: { requests: 0, tokens: 0, cost: 0, startMs: null, endMs: null, remainingSeconds: null },
       dayCost: null,
       weekCost: null,
@@ -334,7 +361,7 @@ describe('the limiter', () => {
       endMs: START_MS + 300_000,
       remainingSeconds: 240,
     }
-    expect(await limiter.usageOf(key)).toMatchObject({
+    expect((await limiter.usagesOf([key])).get(key.id)).toMatchObject({
       window,
       dayCost: 205,
       weekCost: null,
@@ -343,9 +370,9 @@ describe('the limiter', () => {
     })
     clock.advance(239_500)
     const over = { ...window, requests: 0, tokens: 0, cost: 0, remainingSeconds: 0 }
-    expect(await limiter.usageOf(key)).toMatchObject({ window: over })
+    expect((await limiter.usagesOf([key])).get(key.id)).toMatchObject({ window: over })
     clock.advance(DAY_MS)
-    expect(await limiter.usageOf(key)).toMatchObject({ dayCost: 0, tokens: 37 })
+    expect((await limiter.usagesOf([key])).get(key.id)).toMatchObject({ dayCost: 0, tokens: 37 })
   })
 })
 
@@ -380,6 +407,42 @@ describe('news for the counters', () => {
     expect((await denied(limiter, makeKey(), dear)).code).toBe('insufficient_user_quota')
     await news.userChanged('user-1')
     await admitted(limiter, makeKey(), dear)
+  })
+
+  test('what was changed in a gap of hearing is read again, once for each key, money and limits alike (BIL-7, KEY-5)', async () => {
+    const limited = makeKey({ tokenLimit: 100 })
+    const { limiter, database, queries } = setUpNews(limited)
+    const dear = { payer, estimate: spend({ chargeNano: 150n, tokens: 1 }) }
+    expect((await denied(limiter, limited, dear)).code).toBe('insufficient_user_quota')
+    expect(queries).toHaveLength(1)
+    database.totals = { ...database.totals, fundsNano: 1000n }
+    limiter.distrust()
+    const first = await admitted(limiter, limited, dear)
+    expect(queries).toHaveLength(2)
+    await admitted(limiter, limited, dear)
+    expect(queries).toHaveLength(2)
+    await first.settle(spend({ chargeNano: 50n, tokens: 99 }))
+
+    database.totals = { ...database.totals, key: { ...NO_TOTALS, tokens: 100 } }
+    limiter.distrust()
+    expect((await denied(limiter, limited, dear)).code).toBe('token_limit_exceeded')
+    expect(queries).toHaveLength(3)
+    // What is settled and not yet in the database was not forgotten with the rest: 1000 - 50, of which 150 are held.
+    expect((await denied(limiter, makeKey(), { payer, estimate: spend({ chargeNano: 801n }) })).code).toBe(
+      'insufficient_user_quota',
+    )
+    await admitted(limiter, makeKey(), { payer, estimate: spend({ chargeNano: 800n }) })
+  })
+
+  test('after a gap with the database away, what was known goes on (OPS-5)', async () => {
+    const { limiter, database, queries } = setUpNews(makeKey())
+    await admitted(limiter, makeKey(), { payer, estimate: spend({ chargeNano: 50n }) })
+    database.isAway = true
+    limiter.distrust()
+    const dear = { payer, estimate: spend({ chargeNano: 60n }) }
+    expect((await denied(limiter, makeKey(), dear)).code).toBe('insufficient_user_quota')
+    await admitted(limiter, makeKey(), { payer, estimate: spend({ chargeNano: 50n }) })
+    expect(queries).toHaveLength(2)
   })
 
   test('a limit that is switched on again does not go on from where it was switched off (KEY-10)', async () => {

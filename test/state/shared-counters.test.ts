@@ -245,6 +245,7 @@ test.skipIf(!server?.isOwn)(
       nowMs: Date.now,
       onModeChange: (mode) => (mode === 'shared' ? heard.resolve() : undefined),
       onConnectionError() {},
+      onConnected() {},
     })
     const { counters } = opened
     await admit(counters, [make.slots(9)])

@@ -14,6 +14,7 @@ import { createClientAddress } from '../../src/http/client-address.ts'
 import { createHttpApp } from '../../src/http/server.ts'
 import { createLog } from '../../src/lib/log.ts'
 import { createSecretbox, deriveSecret } from '../../src/lib/secretbox.ts'
+import type { KeyUsage } from '../../src/state/key-usage.ts'
 import { freshDatabase } from './database.ts'
 
 export const ROOT_TOKEN = 'root-token-of-the-tests'
@@ -36,6 +37,9 @@ export async function adminApp(environment: Record<string, string> = {}) {
   if ('problems' in config) throw new Error(config.problems.join())
   const lines: string[] = []
   const changes: Change[] = []
+  /** What the counters are to know of keys, and who was asked about at a time. */
+  const keyUsages = new Map<string, KeyUsage>()
+  const usageReads: string[][] = []
   const time = { nowMs: Date.UTC(2026, 7, 1) }
   const clock = { nowMs: () => time.nowMs }
   const log = createLog({ pretty: false, write: (line) => lines.push(line) })
@@ -57,6 +61,10 @@ export async function adminApp(environment: Record<string, string> = {}) {
     rootToken: ROOT_TOKEN,
     configured: runtimeSettingsOf(config),
     access: openAccess({ config, database, box }),
+    async keyUsages(ids) {
+      usageReads.push([...ids])
+      return keyUsages
+    },
   })
   const authenticate = createCallerCheck({
     verifyToken: admin.tokens.verify,
@@ -84,7 +92,7 @@ export async function adminApp(environment: Record<string, string> = {}) {
     if (answer.ok) checkAnswer(calls, method, path, answer.status, json)
     return { status: answer.status, headers: answer.headers, text, json }
   }
-  return { database, admin, app, calls, ask, lines, changes, time, log }
+  return { database, admin, app, calls, ask, lines, changes, keyUsages, usageReads, time, log }
 }
 
 /** Every good answer of every test must be what Swagger says of it. */

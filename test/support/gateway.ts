@@ -77,7 +77,7 @@ export async function startGateway(settings: Record<string, string> = {}, folder
   await until(() => hasEnded() || isReady(url), { what: `${url}/readyz`, withinMs: READY_WITHIN_MS })
   const readyAfterMs = performance.now() - startedAt
   if (hasEnded()) throw new Error(`the gateway ended with ${child.exitCode ?? child.signalCode}:\n${log()}`)
-  const adminToken = readFileSync(join(home, 'data/admin-token'), 'utf8').trim()
+  const adminToken = settings.ADMIN_TOKEN ?? readFileSync(join(home, 'data/admin-token'), 'utf8').trim()
   const admin = createAdminCaller(url, adminToken)
   return { url, pid: child.pid, adminToken, folder: home, admin, log, readyAfterMs, stop, remove }
 }

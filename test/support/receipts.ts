@@ -46,6 +46,7 @@ export function makeReceipt(parts: ReceiptParts = {}): Receipt {
     attempts: [],
     choice: null,
     serviceTier: null,
+    uplifts: [],
     userAgent: 'codex_cli_rs/0.50.0',
     clientIp: null,
     createdAtMs,

@@ -5,8 +5,10 @@
 
 import type { AccountPool } from '../../src/core/account-pool.ts'
 import type { Account, ApiKey, Group, User } from '../../src/core/entities.ts'
+import type { PriceRow } from '../../src/core/price.ts'
 import { createPriceIndex } from '../../src/core/price-index.ts'
 import type { Receipt } from '../../src/core/receipt.ts'
+import type { Subscription } from '../../src/core/subscription.ts'
 import type { Credentials } from '../../src/credentials/credentials.ts'
 import { createWaitQueue, scheduleTimeout } from '../../src/lib/wait-queue.ts'
 import { createWatchdog } from '../../src/lib/watchdog.ts'
@@ -18,9 +20,11 @@ import type { UpstreamAnswer, UpstreamRequest } from '../../src/relay/upstream.t
 import { type AccountSlots, createAccountSlots } from '../../src/state/account-slots.ts'
 import { createDirectory } from '../../src/state/directory.ts'
 import { createHealth } from '../../src/state/health.ts'
+import { createKeyAttempts } from '../../src/state/key-attempts.ts'
 import { createLimiter } from '../../src/state/limiter.ts'
 import { createMemoryCounters } from '../../src/state/memory-counters.ts'
 import { createSticky, type Sticky } from '../../src/state/sticky.ts'
+import type { Totals } from '../../src/state/totals.ts'
 import { makeGroup, makeKey, makeUser } from './make.ts'
 
 /** What the scripted upstream does with a request. `hang`: never answers, until it is aborted. */
@@ -36,6 +40,21 @@ export interface TestRelayOptions {
   settings?: Partial<RelaySettings>
   /** What it shares with other instances (OPS-4); nothing, when left out. */
   share?(own: { pool: AccountPool; onFree(): void; nowMs(): number }): { slots: AccountSlots; sticky: Sticky }
+  subscription?: Subscription
+  /** None: everything is unpriced. */
+  prices?: readonly PriceRow[]
+  /** What the database knows of keys and money. */
+  totals?: Partial<Totals>
+}
+
+export interface TestCall {
+  /** Null: none is sent. */
+  key?: string | null
+  headers?: Record<string, string>
+  signal?: AbortSignal
+  /** Path and query, where they are not those of the operation. */
+  path?: string
+  address?: string
 }
 
 const SETTINGS: RelaySettings = {
@@ -106,25 +125,28 @@ export async function createTestRelay(options: TestRelayOptions) {
   const prices = {
     account: null,
     operator: createPriceIndex([], { aliases: false }),
-    builtIn: createPriceIndex([], { aliases: true }),
+    builtIn: createPriceIndex(options.prices ?? [], { aliases: true }),
   }
+  const counters = createMemoryCounters({ nowMs })
+  const keyAttempts = createKeyAttempts({ clock: { nowMs }, onSlowed: () => undefined })
   const deps: RelayDeps = {
     nowMs,
     settings,
     directory,
+    keyAttempts,
     health,
     queue,
     watchdog,
     ...share({ pool: directory.pool, onFree: queue.offer, nowMs }),
     credentials: API_KEYS,
     limiter: createLimiter({
-      counters: createMemoryCounters({ nowMs }),
-      loadTotals: async () => ({ recordedIds: [], key: null, fundsNano: null, subscription: null }),
+      counters,
+      loadTotals: async () => ({ recordedIds: [], key: null, fundsNano: null, subscription: null, ...options.totals }),
       nowMs,
       timeZone: 'UTC',
       onLoadFailure: () => undefined,
     }),
-    findSubscription: () => null,
+    findSubscription: () => options.subscription ?? null,
     upstream: { send: (request) => send(options.script, request, sent) },
     live: new Set(),
     prices: () => prices,
@@ -140,16 +162,14 @@ export async function createTestRelay(options: TestRelayOptions) {
   }
   const relay = createRelay(deps)
 
-  function call(
-    operationId: OperationId,
-    body: unknown,
-    over: { key?: string; headers?: Record<string, string>; signal?: AbortSignal } = {},
-  ) {
+  function call(operationId: OperationId, body: unknown, over: TestCall = {}) {
     const operation = OPERATIONS[operationId]
-    const url = new URL(`http://gateway/v1${operation.path}`)
+    const url = new URL(`http://gateway${over.path ?? `/v1${operation.path}`}`)
+    const { key = 'key-1' } = over
+    const authorization: Record<string, string> = key === null ? {} : { authorization: `Bearer ${key}` }
     const request = new Request(url.href, {
       method: 'POST',
-      headers: { authorization: `Bearer ${over.key ?? 'key-1'}`, 'content-type': 'application/json', ...over.headers },
+      headers: { ...authorization, 'content-type': 'application/json', ...over.headers },
       body: typeof body === 'string' ? body : JSON.stringify(body),
       ...(over.signal ? { signal: over.signal } : {}),
     })
@@ -159,13 +179,13 @@ export async function createTestRelay(options: TestRelayOptions) {
       protocol: PROTOCOLS[operation.protocol],
       operation,
       version: 'v1',
-      address: () => null,
+      address: () => over.address ?? null,
       queryKey: null,
     })
   }
   /** Requests in flight on an account. */
   const inFlight = (id: string) => directory.pool.get(id)?.inFlight ?? 0
-  return { call, clock, deps, directory, health, inFlight, queue, receipts, sent, watchdog }
+  return { call, clock, counters, deps, directory, health, inFlight, queue, receipts, sent, watchdog }
 }
 
 function send(script: Script, request: UpstreamRequest, sent: UpstreamRequest[]) {

@@ -93,12 +93,12 @@ function quoteCall(prices: PricesAdmin): Call {
     handle: async ({ body }) => {
       const report = readUsage(body)
       if (isFault(report)) return report
-      const { usage, iterations } = report
+      const { usage, iterations, uplifts } = report
       const { model, protocol, account_id: accountId = null } = body
       // As a request of that protocol would be priced.
       const platform = body.platform ?? (protocol ? PROTOCOLS[protocol].platform : null)
       const serviceTier = body.service_tier ?? report.serviceTier
-      const costed = await prices.quote({ model, platform, accountId, usage, iterations, serviceTier })
+      const costed = await prices.quote({ model, platform, accountId, usage, iterations, serviceTier, uplifts })
       return showQuote(usage, iterations, costed)
     },
   })
@@ -108,7 +108,7 @@ function quoteCall(prices: PricesAdmin): Call {
 function readUsage({ usage, protocol, provider_usage: sent }: Static<typeof QuoteBody>): UsageReport | Fault {
   if (sent === undefined) {
     if (usage === undefined) return invalid('usage', 'give usage, or protocol and provider_usage')
-    return { usage: toUsage(usage), iterations: null, serviceTier: null }
+    return { usage: toUsage(usage), iterations: null, serviceTier: null, uplifts: [] }
   }
   if (usage !== undefined) return invalid('provider_usage', 'give usage or provider_usage, not both')
   if (protocol === undefined) return invalid('protocol', 'say which protocol provider_usage is of')

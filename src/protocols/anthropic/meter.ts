@@ -86,6 +86,7 @@ function settle(usage: JsonObject, closed: boolean, reading: Reading): void {
   reading.usage = report.usage
   reading.iterations = report.iterations
   reading.serviceTier = report.serviceTier
+  reading.uplifts = report.uplifts
   reading.usageCertainty = closed ? 'final' : 'provisional'
 }
 

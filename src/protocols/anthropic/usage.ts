@@ -13,7 +13,24 @@ export function fromAnthropicUsage(raw: unknown): UsageReport | null {
   const sent = asObject(raw)
   if (!sent || !reportsTokens(sent)) return null
   const usage = readCall(sent)
-  return { usage, iterations: readIterations(sent.iterations, usage), serviceTier: asText(sent.service_tier) }
+  return {
+    usage,
+    iterations: readIterations(sent.iterations, usage),
+    serviceTier: asText(sent.service_tier),
+    uplifts: readUplifts(sent),
+  }
+}
+
+/** Where inference ran by default, or where the vendor does not say; and ordinary speed. */
+const ORDINARY: ReadonlySet<string> = new Set(['global', 'not_available', 'standard'])
+
+/**
+ * What the *response* says of place and speed: a request's own `speed` may not have been granted, its place may be the workspace's default.
+ * https://platform.claude.com/docs/en/build-with-claude/fast-mode https://platform.claude.com/docs/en/manage-claude/data-residency
+ */
+function readUplifts(sent: JsonObject): string[] {
+  const words = [asText(sent.inference_geo), asText(sent.speed)]
+  return words.filter((word) => word !== null && word !== '' && !ORDINARY.has(word)) as string[]
 }
 
 function reportsTokens(sent: JsonObject): boolean {

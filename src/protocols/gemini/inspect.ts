@@ -9,7 +9,7 @@ import { type Denial, deny, isDenial } from '../../core/denial.ts'
 import { createJsonScanner, type JsonScan } from '../../lib/json-scan.ts'
 import { openingSpans } from '../prefix.ts'
 import type { Framing, Inspected, Operation, RequestTarget } from '../protocol.ts'
-import { everyValueAt, memberSlot, readCap, scanBody, valueAt } from '../request-body.ts'
+import { everyValueAt, memberSlot, readCap, readChoices, scanBody, valueAt } from '../request-body.ts'
 import { SESSION_PATHS, sessionHint } from '../session-hint.ts'
 
 const MODEL_PATHS = {
@@ -26,6 +26,10 @@ const PATHS = {
   capSnake: 'generation_config.max_output_tokens',
   capMixed: 'generationConfig.max_output_tokens',
   capMixedToo: 'generation_config.maxOutputTokens',
+  choices: 'generationConfig.candidateCount',
+  choicesSnake: 'generation_config.candidate_count',
+  choicesMixed: 'generationConfig.candidate_count',
+  choicesMixedToo: 'generation_config.candidateCount',
   tools: 'tools',
   system: 'systemInstruction',
   systemSnake: 'system_instruction',
@@ -34,6 +38,7 @@ const PATHS = {
 } as const
 
 const CAPS = ['cap', 'capSnake', 'capMixed', 'capMixedToo'] as const
+const CHOICES = ['choices', 'choicesSnake', 'choicesMixed', 'choicesMixedToo'] as const
 const MODELS = Object.keys(MODEL_PATHS) as (keyof typeof MODEL_PATHS)[]
 
 const scanner = createJsonScanner(PATHS)
@@ -53,6 +58,10 @@ export function inspectGemini(_operation: Operation, body: Uint8Array, target: R
     maxOutputTokens: readCap(
       body,
       CAPS.map((name) => valueAt(scan, name)),
+    ),
+    choices: readChoices(
+      body,
+      CHOICES.map((name) => valueAt(scan, name)),
     ),
     sessionHint: hint,
     prefixSpans: hint === null ? prefixSpans(body, scan) : [],

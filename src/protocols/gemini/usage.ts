@@ -39,7 +39,8 @@ export function fromGeminiUsage(raw: unknown): UsageReport | null {
     outputAudio,
     outputImage: Math.min(output - outputAudio, modality(sent.candidatesTokensDetails, 'IMAGE')),
   }
-  return { usage, iterations: null, serviceTier: asText(sent.serviceTier) ?? asText(sent.trafficType) }
+  const serviceTier = asText(sent.serviceTier) ?? asText(sent.trafficType)
+  return { usage, iterations: null, serviceTier, uplifts: [] }
 }
 
 function modality(details: unknown, name: string): number {

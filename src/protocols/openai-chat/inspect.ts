@@ -7,7 +7,7 @@ import { jsonKind, readBoolean } from '../../lib/json-read.ts'
 import { createJsonScanner, type JsonScan } from '../../lib/json-scan.ts'
 import { openingSpans } from '../prefix.ts'
 import type { Inspected, Operation } from '../protocol.ts'
-import { readCap, readCommon, scanBody, valueAt } from '../request-body.ts'
+import { readCap, readChoices, readCommon, scanBody, valueAt } from '../request-body.ts'
 import { SESSION_PATHS } from '../session-hint.ts'
 
 const PATHS = {
@@ -18,6 +18,8 @@ const PATHS = {
   includeUsage: 'stream_options.include_usage',
   maxTokens: 'max_tokens',
   maxCompletionTokens: 'max_completion_tokens',
+  choices: 'n',
+  drafts: 'best_of',
   tools: 'tools',
   functions: 'functions',
   messages: 'messages[<32]',
@@ -38,6 +40,7 @@ export function inspectOpenaiChat(operation: Operation, body: Uint8Array): Inspe
     ...facts,
     usageOption,
     maxOutputTokens: readCap(body, [valueAt(scan, 'maxTokens'), valueAt(scan, 'maxCompletionTokens')]),
+    choices: readChoices(body, [valueAt(scan, 'choices'), valueAt(scan, 'drafts')]),
     prefixSpans: facts.sessionHint === null ? prefixSpans(body, scan) : [],
   }
 }

@@ -29,7 +29,7 @@ export function fromOpenaiUsage(raw: unknown): UsageReport | null {
   const counts = sent && readCounts(sent)
   if (!sent || !counts) return null
   const usage = balanced(counts, countOf(sent.prompt_audio_seconds) > 0)
-  return { usage: withParts(usage, sent), iterations: null, serviceTier: null }
+  return { usage: withParts(usage, sent), iterations: null, serviceTier: null, uplifts: [] }
 }
 
 function readCounts(sent: JsonObject): Counts | null {

@@ -20,6 +20,7 @@ test('a request as Claude Code sends it is read: model, stream, cap, session (RE
     stream: true,
     framing: 'sse',
     maxOutputTokens: 32000,
+    choices: 1,
     sessionHint: '5e55',
   })
   expect([seen.storeSpan, seen.usageOption]).toEqual([null, null])

@@ -37,6 +37,7 @@ describe('meter of Messages streams', () => {
       usage: { ...NO_USAGE, input: 25, output: 40 },
       usageCertainty: 'final',
       iterations: null,
+      uplifts: [],
       model: 'claude-sonnet-4-6',
       serviceTier: null,
       responseId: 'msg_1',
@@ -88,6 +89,13 @@ describe('meter of Messages streams', () => {
     const reading = readEveryWay(messages, stream)
     expect(reading.model).toBe('claude-opus-4-7')
     expect(reading.iterations).toEqual([{ model: 'claude-sonnet-4-5', usage: { ...NO_USAGE, input: 25, output: 8 } }])
+  })
+
+  test('place and speed of the beginning hold to the end, and the end may correct them (BIL-4)', () => {
+    const first = { input_tokens: 5, inference_geo: 'us', speed: 'fast' }
+    const last = (said: object) => readEveryWay(messages, sse(start(first), delta({ output_tokens: 9, ...said }), STOP))
+    expect(last({}).uplifts).toEqual(['us', 'fast'])
+    expect(last({ speed: 'standard' }).uplifts).toEqual(['us'])
   })
 
   test('quirk 4: old streams have no input in the delta, new ones have all and thinking tokens (BIL-1)', () => {

@@ -25,7 +25,17 @@ describe("Anthropic's usage object", () => {
       },
       iterations: null,
       serviceTier: 'priority',
+      uplifts: [],
     })
+  })
+
+  test('place and speed count as the response says them; the ordinary ones multiply nothing (BIL-4)', () => {
+    const upliftsOf = (said: object) => fromAnthropicUsage({ input_tokens: 1, ...said })!.uplifts
+    expect(upliftsOf({ inference_geo: 'us', speed: 'fast' })).toEqual(['us', 'fast'])
+    expect(upliftsOf({ inference_geo: 'eu' })).toEqual(['eu'])
+    expect(upliftsOf({ inference_geo: 'global', speed: 'standard' })).toEqual([])
+    expect(upliftsOf({ inference_geo: 'not_available', speed: null })).toEqual([])
+    expect(upliftsOf({ inference_geo: 7, speed: '' })).toEqual([])
   })
 
   test('quirk 2: 1-hour writes are as reported, all the rest of the total is 5-minute (BIL-1)', () => {

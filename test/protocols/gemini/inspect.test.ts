@@ -81,4 +81,13 @@ describe('the body', () => {
       '{"contents":[{"role":"model","parts":[{"text":"m"}]},{"parts":[{"text":"hello"},{"inlineData":{}}]},{"role":"user","parts":[{"text":"x"}]}],"systemInstruction":{"parts":[]},"tools":[]}'
     expect(cut(body, accepted(GENERATE, body).prefixSpans)).toEqual(['[]', '{"parts":[]}', '"hello"'])
   })
+
+  test.each([
+    ['"generationConfig":{"candidateCount":4}', 4],
+    ['"generation_config":{"candidate_count":2}', 2],
+    ['"generationConfig":{}', 1],
+    ['"candidateCount":4', 1],
+  ])('%s asks for %d answers: each is billed, so each is held (BIL-7)', (fields, choices) => {
+    expect(accepted(GENERATE, `{${fields}}`).choices).toBe(choices)
+  })
 })

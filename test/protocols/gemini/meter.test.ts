@@ -38,6 +38,7 @@ describe('meter of Gemini streams', () => {
       usage: { ...NO_USAGE, input: 9, output: 92, reasoning: 80 },
       usageCertainty: 'final',
       iterations: null,
+      uplifts: [],
       model: 'gemini-3-pro',
       serviceTier: 'standard',
       responseId: 'r1',

@@ -25,6 +25,7 @@ describe('what is read', () => {
       stream: true,
       framing: 'sse',
       maxOutputTokens: 7,
+      choices: 1,
       insertAt: 1,
       empty: false,
     })
@@ -195,5 +196,17 @@ describe('the session', () => {
     expect(
       accepted('{"model":"m","prompt_cache_key":"k","messages":[{"role":"user","content":"x"}]}').prefixSpans,
     ).toEqual([])
+  })
+
+  test.each([
+    ['"n":3', 3],
+    ['"n":1,"best_of":5', 5],
+    ['"n":0', 1],
+    ['"n":2.5', 1],
+    ['"n":"4"', 1],
+    ['"n":1e9', 1],
+    ['"messages":[{"n":9}]', 1],
+  ])('%s asks for %d answers: each is billed, so each is held (BIL-7)', (fields, choices) => {
+    expect(accepted(`{"model":"m",${fields}}`).choices).toBe(choices)
   })
 })

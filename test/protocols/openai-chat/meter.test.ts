@@ -30,6 +30,7 @@ describe('meter of chat streams', () => {
       usage: { ...NO_USAGE, input: 10, output: 20 },
       usageCertainty: 'final',
       iterations: null,
+      uplifts: [],
       model: 'gpt-5',
       serviceTier: null,
       responseId: 'chatcmpl-1',

@@ -19,6 +19,7 @@ test('a request as Codex sends it is read: model, stream, cap, store, session (R
     stream: true,
     framing: 'sse',
     maxOutputTokens: 4096,
+    choices: 1,
     sessionHint: '0193',
     usageOption: null,
   })

@@ -40,6 +40,7 @@ describe('meter of Responses streams', () => {
       usage: { ...NO_USAGE, input: 30, cacheRead: 60, cacheWrite5m: 10, output: 20, reasoning: 8 },
       usageCertainty: 'final',
       iterations: null,
+      uplifts: [],
       model: 'gpt-5.6',
       serviceTier: 'default',
       responseId: 'resp_1',
