@@ -6,6 +6,7 @@
  * Invariant: memory is bounded by `capacity` sources; the one that failed longest ago is forgotten first.
  */
 import type { Clock } from './clock.ts'
+import { createLru } from './lru.ts'
 
 export interface AttemptLimiter {
   /** Milliseconds until this source may try again; 0: now. */
@@ -23,25 +24,17 @@ export interface AttemptLimiterOptions {
 }
 
 export function createAttemptLimiter({ clock, burst, refillMs, capacity }: AttemptLimiterOptions): AttemptLimiter {
-  /** Source → epoch ms at which all its failures are paid off. Insertion order is order of the last failure. */
-  const paidAtMs = new Map<string, number>()
+  /** Source → epoch ms at which all its failures are paid off; to fail is to use. */
+  const paidAtMs = createLru<string, number>(capacity)
   const toleranceMs = (burst - 1) * refillMs
 
   return {
     waitMs(source) {
-      const debtMs = (paidAtMs.get(source) ?? 0) - clock.nowMs()
+      const debtMs = (paidAtMs.peek(source) ?? 0) - clock.nowMs()
       return Math.max(0, debtMs - toleranceMs)
     },
     failed(source) {
-      const now = clock.nowMs()
-      const next = Math.max(paidAtMs.get(source) ?? 0, now) + refillMs
-      paidAtMs.delete(source)
-      paidAtMs.set(source, next)
-      if (paidAtMs.size <= capacity) return
-      for (const oldest of paidAtMs.keys()) {
-        paidAtMs.delete(oldest)
-        break
-      }
+      paidAtMs.set(source, Math.max(paidAtMs.peek(source) ?? 0, clock.nowMs()) + refillMs)
     },
     get size() {
       return paidAtMs.size
