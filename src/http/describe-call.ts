@@ -89,7 +89,8 @@ function responsesOf(call: Call): Record<string, object> {
     ...(call.method === 'GET' || call.readOnly ? [] : [403]),
   ]
   statuses.push(...call.problems, ...(call.body ? [422] : []), 429, 503)
-  const success = call.answer ? { description: 'Done', content: jsonContent(call.answer) } : { description: 'Done' }
+  const content = call.streams ? textContents(call.streams) : call.answer && jsonContent(call.answer)
+  const success = { description: 'Done', ...(content ? { content } : {}) }
   const failures = statuses.map((status) => [String(status), problemResponse(status)] as const)
   return { [call.status]: success, ...Object.fromEntries(failures) }
 }
@@ -101,6 +102,11 @@ function problemResponse(status: number): object {
 
 function jsonContent(schema: TSchema, example: unknown = exampleOf(schema)): object {
   return { 'application/json': { schema, example } }
+}
+
+function textContents(streams: Readonly<Record<string, string>>): object {
+  const contents = Object.entries(streams).map(([type, example]) => [type, { schema: Type.String(), example }])
+  return Object.fromEntries(contents)
 }
 
 /** A value made of the fields' own examples. Optional fields without one are left out. */

@@ -21,6 +21,18 @@ export interface CallInput<Query, Body> {
 /** Null: no such thing (404). A Fault: the wish makes no sense (422) or collides (409). */
 export type CallResult<Answer> = Answer | null | Fault | Problem
 
+/**
+ * A body that is made while it is read: a feed, an export. A pull-based stream waits for a slow reader, and its `cancel` is called when the
+ * client leaves, also while a `pull` is pending. The status has gone out by then: whoever makes the stream logs what fails in it.
+ */
+export interface StreamedAnswer {
+  body: ReadableStream<Uint8Array>
+  /** One of the call's `streams`. */
+  contentType: string
+  /** For a browser to save it under. */
+  fileName?: string
+}
+
 export interface Call {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** With Elysia's parameters: "/admin/users/:id/balance". */
@@ -41,6 +53,8 @@ export interface Call {
   maxBodyBytes?: number
   status: 200 | 201 | 204
   answer?: TSchema
+  /** Instead of `answer`: the call gives a `StreamedAnswer`. Its content types, each with an example of its text. */
+  streams?: Readonly<Record<string, string>>
   /** Statuses beyond those that every call may give. */
   problems: readonly (404 | 409)[]
   handle(input: CallInput<never, never>): Promise<CallResult<unknown>>
@@ -51,7 +65,7 @@ interface TypedCall<Query extends TObject, Body extends TSchema, Answer extends 
   query?: Query
   body?: Body
   answer?: Answer
-  handle(input: CallInput<Static<Query>, Static<Body>>): Promise<CallResult<Static<Answer>>>
+  handle(input: CallInput<Static<Query>, Static<Body>>): Promise<CallResult<Static<Answer> | StreamedAnswer>>
 }
 
 /** Keeps the handler's types in step with the schemas. */
