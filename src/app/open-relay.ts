@@ -21,6 +21,7 @@ import { PROTOCOLS } from '../protocols/table.ts'
 import { providerFor } from '../providers/table.ts'
 import { createFetchUpstream } from '../relay/fetch-upstream.ts'
 import { createKeyInfo, type KeyInfo } from '../relay/key-info.ts'
+import { createLiveRequests, type LiveRequests } from '../relay/live-requests.ts'
 import { createModels, type Models } from '../relay/models.ts'
 import { createProbe } from '../relay/probe.ts'
 import { createRelay, type Relay, type RelayDeps } from '../relay/relay.ts'
@@ -33,6 +34,7 @@ import type { Prices } from '../state/price-book.ts'
 import { createSticky } from '../state/sticky.ts'
 import { createDirectoryLoader } from './directory-loader.ts'
 import { openHealthKeeper } from './keep-health.ts'
+import { openRecordingKeeper } from './keep-recordings.ts'
 import { type OpenedCredentials, openCredentials } from './open-credentials.ts'
 import type { Data } from './open-data.ts'
 import { openLimits } from './open-limits.ts'
@@ -61,6 +63,8 @@ export interface OpenedRelay {
   close(): void
   /** Requests that are not settled yet. */
   liveCount(): number
+  /** The same, to be looked at (USE-4). */
+  liveRequests: LiveRequests
   /** Ends every request under way as if its client had left. */
   abortAll(): void
   /** Receipts that wait for the database. */
@@ -88,6 +92,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
   const health: Health = createHealth({ pool: directory.pool, nowMs, onChange: keeper.note })
   const { prices, reload: reloadPrices } = await openPrices(data.database.db)
   const limits = await openLimits(config, data, directory, { log, stack })
+  const recordings = await openRecordingKeeper({ sql: data.database.sql, log, stack })
   const receipts = await openReceipts(config, data, limits.news, { log, stack })
   const watchdog = await stack.use(
     'time limits',
@@ -123,6 +128,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     accept(receipt, exchange) {
       deps.live.delete(exchange)
       receipts.add(receipt)
+      if (exchange.recording) recordings.add(exchange.recording.finish(exchange))
     },
     closed: () => (closed ? deny('shutting_down', 'The gateway is restarting; try again.', 1) : null),
     onFirstUse: createExpiryStarter(data, log),
@@ -162,6 +168,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
       closed = true
     },
     liveCount: () => deps.live.size,
+    liveRequests: createLiveRequests(deps),
     abortAll() {
       settings.onClientDisconnect = 'abort'
       for (const exchange of deps.live) {

@@ -54,8 +54,16 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
   return { sql, db: drizzle(adminClient), close }
 }
 
+export interface ConnectOptions {
+  max: number
+  statementTimeoutMs: number
+  /** The server ends a session that asked nothing for so long. */
+  idleSessionTimeoutMs?: number
+}
+
 /** One client. `max: 1` is a connection of its own: for migrations and everything that holds a session's lock. */
-export function connect(target: Target, options: { max: number; statementTimeoutMs: number }): Sql {
+export function connect(target: Target, options: ConnectOptions): Sql {
+  const { idleSessionTimeoutMs } = options
   const settings = {
     max: options.max,
     // Saves each connection a query for the types of arrays, which no query here passes or returns.
@@ -70,6 +78,7 @@ export function connect(target: Target, options: { max: number; statementTimeout
       // A client that died in a transaction must not hold its locks for ever.
       idle_in_transaction_session_timeout: 60_000,
       TimeZone: 'UTC',
+      ...(idleSessionTimeoutMs === undefined ? {} : { idle_session_timeout: idleSessionTimeoutMs }),
     },
   }
   return typeof target === 'string' ? postgres(target, settings) : postgres({ ...target, ...settings })

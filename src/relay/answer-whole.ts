@@ -41,8 +41,9 @@ export async function answerWhole(
     if (judge(failure).next !== 'pass') return failure
   }
   exchange.firstTokenMs = Math.round(performance.now() - exchange.startedAt)
+  const response = toResponse(deps, exchange, answer, renamed(exchange, body))
   conclude(deps, exchange, answer.status, reading, body.length)
-  return toResponse(deps, exchange, answer, renamed(exchange, body))
+  return response
 }
 
 /** The client's own fault, as the upstream said it: status and body pass (REL-12). */
@@ -53,6 +54,7 @@ export function passError(
   body: Uint8Array,
   error: UpstreamError,
 ): Response {
+  const response = toResponse(deps, exchange, answer, body)
   settle(deps, exchange, {
     ending: 'refused',
     httpStatus: answer.status,
@@ -61,12 +63,13 @@ export function passError(
     reading: null,
     relayedBytes: 0,
   })
-  return toResponse(deps, exchange, answer, body)
+  return response
 }
 
 function toResponse(deps: AnswerDeps, exchange: Exchange, answer: UpstreamAnswer, body: Uint8Array): Response {
   const headers = clientHeaders(answer.headers, exchange.id, deps.settings.maxRetryAfterMs)
   headers.set('content-type', answer.headers.get('content-type') ?? 'application/json')
+  exchange.recording?.noteAnswer(headers, body)
   return new Response(body as Uint8Array<ArrayBuffer>, { status: answer.status, headers })
 }
 

@@ -1,5 +1,6 @@
 /** The whole admin API over a real database, without a port. */
 import { type Admin, createAdmin } from '../../src/admin/admin.ts'
+import { type LiveSource, NOTHING_LIVE } from '../../src/admin/live.ts'
 import { openAccess } from '../../src/app/open-access.ts'
 import { openPrices } from '../../src/app/open-prices.ts'
 import { RuntimeSettings, RuntimeSettingsPatch, readConfig, runtimeSettingsOf } from '../../src/config.ts'
@@ -27,8 +28,8 @@ export interface Answer {
   json: any
 }
 
-/** `environment`: settings that a test needs. */
-export async function adminApp(environment: Record<string, string> = {}) {
+/** `environment`: settings that a test needs; `live`: requests under way. */
+export async function adminApp(environment: Record<string, string> = {}, live: LiveSource = NOTHING_LIVE) {
   const database = await freshDatabase()
   await insertDefaultGroups(database.db)
   const opened = await openPrices(database.db)
@@ -42,6 +43,8 @@ export async function adminApp(environment: Record<string, string> = {}) {
   const box = createSecretbox('encryption key of the tests')
   const admin: Admin = createAdmin({
     db: database.db,
+    sql: database.sql,
+    live,
     box,
     pepper: deriveSecret('encryption key of the tests', 'api key pepper v1'),
     apiKeyPrefix: 'tp_',

@@ -52,6 +52,9 @@ const SETTINGS: RelaySettings = {
   queueTimeoutMs: 10_000,
   stickyWaitMs: 1000,
   recordClientIp: false,
+  recordHeaders: false,
+  recordBodies: false,
+  recordBodyBytes: 16_384,
   unpricedModels: 'allow',
   defaultRateMultiplier: 1_000_000,
 }

@@ -1,0 +1,74 @@
+/**
+ * A feed of Server-Sent Events about something that changes: every so often the newest state is asked for and sent.
+ *
+ * A slow reader costs nothing: the stream is pulled, so that nothing is asked for while what was sent still waits, and what comes next is the
+ * newest state again, whatever was skipped. At most one event per reader is in memory. A comment is sent when there was nothing to say for long.
+ * If it fails: an event that can't be made ends the feed; the reader connects again. It ends at once when its reader leaves.
+ */
+export interface FeedOptions {
+  everyMs: number
+  /** Longest silence. */
+  heartbeatMs: number
+  /** The text of the next event's data, one line; null: nothing new. The first is asked for at once. */
+  next(): Promise<string | null>
+  /** Calls back after a while, unless it is cancelled; a timer, but in tests. */
+  schedule(afterMs: number, run: () => void): () => void
+  /** The feed is over, however it ended. */
+  onEnd(): void
+}
+
+export const HEARTBEAT = ': heartbeat\n\n'
+
+export function createFeed({ everyMs, heartbeatMs, next, schedule, onEnd }: FeedOptions): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  let quietMs = 0
+  let first = true
+  let over = false
+  let wake: () => void = () => {}
+
+  const pause = () =>
+    new Promise<void>((resolve) => {
+      const cancel = schedule(everyMs, resolve)
+      wake = () => {
+        cancel()
+        resolve()
+      }
+    })
+  const end = () => {
+    if (over) return
+    over = true
+    wake()
+    onEnd()
+  }
+
+  async function nextText(): Promise<string | null> {
+    while (!over) {
+      if (!first) await pause()
+      first = false
+      if (over) return null
+      const data = await next()
+      quietMs = data === null ? quietMs + everyMs : 0
+      if (data !== null) return `data: ${data}\n\n`
+      if (quietMs < heartbeatMs) continue
+      quietMs = 0
+      return HEARTBEAT
+    }
+    return null
+  }
+
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const text = await nextText()
+          if (text !== null && !over) controller.enqueue(encoder.encode(text))
+        } catch (error) {
+          end()
+          controller.error(error)
+        }
+      },
+      cancel: end,
+    },
+    { highWaterMark: 0 },
+  )
+}
