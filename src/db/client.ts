@@ -59,11 +59,13 @@ export interface ConnectOptions {
   statementTimeoutMs: number
   /** The server ends a session that asked nothing for so long. */
   idleSessionTimeoutMs?: number
+  /** A connection is gone; the next query opens another one. */
+  onClose?(): void
 }
 
 /** One client. `max: 1` is a connection of its own: for migrations and everything that holds a session's lock. */
 export function connect(target: Target, options: ConnectOptions): Sql {
-  const { idleSessionTimeoutMs } = options
+  const { idleSessionTimeoutMs, onClose = () => {} } = options
   const settings = {
     max: options.max,
     // Saves each connection a query for the types of arrays, which no query here passes or returns.
@@ -71,6 +73,7 @@ export function connect(target: Target, options: ConnectOptions): Sql {
     connect_timeout: CONNECT_TIMEOUT_SECONDS,
     idle_timeout: 300,
     onnotice: () => {},
+    onclose: onClose,
     types: { bigint: postgres.BigInt },
     connection: {
       application_name: 'turnpike',

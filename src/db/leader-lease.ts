@@ -32,9 +32,6 @@ const LOCK = '8390041687068402803'
 
 /** Leads nothing yet: the first turn is under way. */
 export function startLeaderLease({ target, everyMs = 5000, onChange = () => {} }: LeaderLeaseOptions): LeaderLease {
-  const open = () =>
-    connect(target, { max: 1, statementTimeoutMs: everyMs * BELIEF, idleSessionTimeoutMs: everyMs * SESSION })
-  let sql = open()
   /** The server process of the session that has the lock; another one answers after a reconnection. */
   let holder: number | null = null
   let believedUntil = 0
@@ -42,7 +39,23 @@ export function startLeaderLease({ target, everyMs = 5000, onChange = () => {} }
   let closed = false
   let told = false
 
+  const open = () =>
+    connect(target, {
+      max: 1,
+      statementTimeoutMs: everyMs * BELIEF,
+      idleSessionTimeoutMs: everyMs * SESSION,
+      onClose: () => follow(null),
+    })
+  let sql = open()
+
   const isLeader = () => holder !== null && performance.now() < believedUntil
+
+  function follow(next: number | null): void {
+    holder = next
+    if (closed || told === isLeader()) return
+    told = !told
+    onChange(told)
+  }
 
   async function turn(): Promise<void> {
     const askedAt = performance.now()
@@ -52,12 +65,8 @@ export function startLeaderLease({ target, everyMs = 5000, onChange = () => {} }
       void sql.end({ timeout: 0 }).catch(() => {})
       sql = open()
     }
-    holder = typeof answer === 'number' ? answer : null
     believedUntil = askedAt + everyMs * BELIEF
-    if (told !== isLeader()) {
-      told = !told
-      onChange(told)
-    }
+    follow(typeof answer === 'number' ? answer : null)
     timer = setTimeout(() => void turn(), everyMs)
     timer.unref()
   }
@@ -69,7 +78,7 @@ export function startLeaderLease({ target, everyMs = 5000, onChange = () => {} }
       closed = true
       holder = null
       if (timer) clearTimeout(timer)
-      await sql.end({ timeout: 1 })
+      await sql.end({ timeout: 0 })
     },
   }
 }

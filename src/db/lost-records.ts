@@ -3,6 +3,7 @@
  * transaction, and asked only when receipts of a batch were there already, which is rare: otherwise it costs nothing.
  *
  * Why not skip what is there: the real receipt may carry a charge. Why not keep lost requests out of the log: nobody would see them fail.
+ * Marks are written in batches of their own: within one, a mark and the receipt of the same request never meet.
  * A lost record cost nothing, so that it has no ledger entry and moved no window; the counts that it did move are moved back.
  */
 import { LOST_CODE } from '../core/lost-request.ts'

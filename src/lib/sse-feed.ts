@@ -43,15 +43,16 @@ export function createFeed({ everyMs, heartbeatMs, next, schedule, onEnd }: Feed
 
   async function nextText(): Promise<string | null> {
     while (!over) {
-      if (!first) await pause()
+      if (!first) {
+        await pause()
+        quietMs += everyMs
+      }
       first = false
       if (over) return null
       const data = await next()
-      quietMs = data === null ? quietMs + everyMs : 0
-      if (data !== null) return `data: ${data}\n\n`
-      if (quietMs < heartbeatMs) continue
+      if (data === null && quietMs < heartbeatMs) continue
       quietMs = 0
-      return HEARTBEAT
+      return data === null ? HEARTBEAT : `data: ${data}\n\n`
     }
     return null
   }

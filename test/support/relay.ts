@@ -152,7 +152,7 @@ export async function createTestRelay(options: TestRelayOptions) {
     const request = new Request(url.href, {
       method: 'POST',
       headers: { authorization: `Bearer ${over.key ?? 'key-1'}`, 'content-type': 'application/json', ...over.headers },
-      body: typeof body === 'string' ? body : JSON.stringify(body),
+      body: typeof body === 'string' || body instanceof ReadableStream ? body : JSON.stringify(body),
       ...(over.signal ? { signal: over.signal } : {}),
     })
     return relay({
