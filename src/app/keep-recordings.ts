@@ -15,26 +15,26 @@ export interface RecordingKeeper {
   add(recorded: RecordedRequest): void
 }
 
-const MOST_WAITING_CHARACTERS = 32 * 1024 * 1024
 /** Bodies may be large: few go in one statement. */
 const MOST_AT_ONCE = 50
-const EVERY_MS = 1000
 
-export async function openRecordingKeeper({
-  sql,
-  log,
-  stack,
-}: {
+export interface RecordingKeeperInput {
   sql: Sql
   log: Log
   stack: Stack
-}): Promise<RecordingKeeper> {
+  everyMs?: number
+  /** Of bodies that wait to be written. */
+  mostCharacters?: number
+}
+
+export async function openRecordingKeeper(input: RecordingKeeperInput): Promise<RecordingKeeper> {
+  const { sql, log, stack, everyMs = 1000, mostCharacters = 32 * 1024 * 1024 } = input
   let waiting = 0
   let dropped = 0
   const start = () =>
     createBatch<RecordedRequest>({
       mostItems: MOST_AT_ONCE,
-      everyMs: EVERY_MS,
+      everyMs,
       async write(items) {
         await insertRecordings(sql, items)
         for (const item of items) waiting -= sizeOf(item)
@@ -48,7 +48,7 @@ export async function openRecordingKeeper({
   return {
     add(recorded) {
       const size = sizeOf(recorded)
-      if (waiting + size > MOST_WAITING_CHARACTERS) {
+      if (waiting + size > mostCharacters) {
         dropped++
         return
       }

@@ -65,7 +65,7 @@ export const JOBS: readonly Job<JobDeps>[] = [
   {
     // USE-3: of instances that are gone.
     name: 'fail lost requests',
-    everyMs: MINUTE / 4,
+    everyMs: MINUTE / 12,
     leaderOnly: true,
     async run({ sql, instance, timeZone }) {
       const { id: instanceId, silentMs } = instance
