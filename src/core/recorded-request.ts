@@ -20,6 +20,9 @@ export interface RecordedRequest {
   response: RecordedSide
 }
 
+/** `Headers`, or the entries of a plain object. */
+export type HeaderFields = Iterable<readonly [name: string, value: string]>
+
 export const MASK = '[masked]'
 
 /**
@@ -33,11 +36,11 @@ const ADDRESS =
   /^(x-forwarded-for|x-real-ip|forwarded|x-client-ip|x-cluster-client-ip|cf-connecting-ip|true-client-ip|via)$/
 
 /** Header by header; what looks like a secret inside of any other value is taken out, too. */
-export function maskHeaders(headers: Headers, options: { addresses: boolean }): Record<string, string> {
+export function maskHeaders(headers: HeaderFields, options: { addresses: boolean }): Record<string, string> {
   const masked: Record<string, string> = {}
-  headers.forEach((value, name) => {
+  for (const [name, value] of headers) {
     const hidden = SECRET.test(name) || (!options.addresses && ADDRESS.test(name))
     masked[name] = hidden ? MASK : redactText(value)
-  })
+  }
   return masked
 }

@@ -60,7 +60,7 @@ export async function answerStream(
   keepAlive(deps, exchange, call, tap.keepAlive)
   const type = framing === 'json-array' ? 'application/json' : 'text/event-stream'
   const headers = streamHeaders(answer.headers, exchange.id, deps.settings.maxRetryAfterMs, type)
-  exchange.recording?.noteAnswer(headers)
+  exchange.recording?.noteAnswer(Object.entries(headers))
   return new Response(tap.readable(), { status: answer.status, headers })
 }
 

@@ -68,8 +68,8 @@ export function passError(
 
 function toResponse(deps: AnswerDeps, exchange: Exchange, answer: UpstreamAnswer, body: Uint8Array): Response {
   const headers = clientHeaders(answer.headers, exchange.id, deps.settings.maxRetryAfterMs)
-  headers.set('content-type', answer.headers.get('content-type') ?? 'application/json')
-  exchange.recording?.noteAnswer(headers, body)
+  headers['content-type'] = answer.headers.get('content-type') ?? 'application/json'
+  exchange.recording?.noteAnswer(Object.entries(headers), body)
   return new Response(body as Uint8Array<ArrayBuffer>, { status: answer.status, headers })
 }
 

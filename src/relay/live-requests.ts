@@ -64,7 +64,7 @@ function toLiveRequest(deps: LiveRequestsDeps, exchange: Exchange): LiveRequest 
     subscriptionId: payer?.kind === 'subscription' ? payer.id : null,
     platform: platformOf(exchange),
     protocol: call.protocol.id,
-    endpoint: call.url.pathname,
+    endpoint: call.target.pathname,
     model: inspected?.model ?? '',
     upstreamModel: exchange.upstreamModel,
     billingType: payer?.kind ?? 'none',

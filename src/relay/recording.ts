@@ -2,7 +2,7 @@
  * Keeps headers and the beginning of both bodies of a request while it is relayed, if the operator wants that (USE-1). Off, the usual case, an
  * exchange has none: no step of the relay does anything then. On, a stream's chunks are copied until there are enough.
  */
-import { maskHeaders, type RecordedRequest, type RecordedSide } from '../core/recorded-request.ts'
+import { type HeaderFields, maskHeaders, type RecordedRequest, type RecordedSide } from '../core/recorded-request.ts'
 import type { ByteFilter } from '../protocols/protocol.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -15,7 +15,7 @@ export interface RecordingSettings {
 
 export interface Recording {
   /** What goes to the client; `body` absent: a stream, see `watch`. */
-  noteAnswer(headers: Headers, body?: Uint8Array | string): void
+  noteAnswer(headers: HeaderFields, body?: Uint8Array | string): void
   /** The same filter, looked at: what comes out of it is what the client gets. */
   watch(transform: ByteFilter | null): ByteFilter | null
   finish(exchange: Exchange): RecordedRequest
@@ -31,7 +31,7 @@ export function startRecording(settings: RecordingSettings): Recording | null {
   const kept: Uint8Array[] = []
   let keptBytes = 0
   let answerBytes = 0
-  let answerHeaders: Headers | null = null
+  let answerHeaders: HeaderFields | null = null
 
   function keep(chunk: Uint8Array): void {
     answerBytes += chunk.length
@@ -42,7 +42,7 @@ export function startRecording(settings: RecordingSettings): Recording | null {
     keptBytes += Math.min(room, chunk.length)
   }
 
-  function side(headers: Headers | null, body: Uint8Array, bytes: number): RecordedSide {
+  function side(headers: HeaderFields | null, body: Uint8Array, bytes: number): RecordedSide {
     return {
       headers: recordHeaders && headers ? maskHeaders(headers, { addresses }) : null,
       body: recordBodies ? toText(body.subarray(0, recordBodyBytes)) : null,
