@@ -12,7 +12,7 @@ import type { Actor } from './actor.ts'
 /** What a running gateway knows of them. */
 export interface LiveSource {
   /** This instance's own, newest first. */
-  list(filter: LiveFilter, limit: number): LiveRequest[]
+  list(filter: LiveFilter, limit: number): Promise<LiveRequest[]>
   counts(filter: LiveFilter): LiveCounts
   /** Of the other instances, at most some seconds old. */
   listOthers(): Promise<LiveRequest[]>
@@ -25,7 +25,7 @@ export interface LiveSource {
 
 /** Of a process that relays nothing: the command line. */
 export const NOTHING_LIVE: LiveSource = {
-  list: () => [],
+  list: async () => [],
   counts: () => ({ pending: 0, streaming: 0 }),
   listOthers: async () => [],
   countLost: async () => 0,
@@ -64,12 +64,14 @@ export function createLiveAdmin({ live, nowMs }: { live: LiveSource; nowMs(): nu
       if (isFault(before)) return before
       const { ids, userId, limit } = query
       const filter: LiveFilter = { ids, userId }
-      const [others, lost] = await Promise.all([orNull(live.listOthers()), orNull(live.countLost())])
-      const othersWanted = (others ?? []).filter((request) => isWanted(filter, request))
       const page: LiveFilter = before === null ? filter : { ...filter, beforeId: before }
-      const merged = [...live.list(page, limit + 1), ...othersWanted.filter((request) => isWanted(page, request))].sort(
-        byNewest,
-      )
+      const [own, others, lost] = await Promise.all([
+        live.list(page, limit + 1),
+        orNull(live.listOthers()),
+        orNull(live.countLost()),
+      ])
+      const othersWanted = (others ?? []).filter((request) => isWanted(filter, request))
+      const merged = [...own, ...othersWanted.filter((request) => isWanted(page, request))].sort(byNewest)
       const { rows, nextCursor } = toPage(merged, limit, ({ id }) => encodeCursor(id))
       const now = nowMs()
       return {

@@ -52,7 +52,7 @@ export async function openLiveKeeper(input: LiveKeeperInput): Promise<LiveKeeper
   let failing = false
 
   async function write(): Promise<void> {
-    const requests = live.list({ startedBeforeMs: nowMs() - input.shareAfterMs }, MOST_SHARED)
+    const requests = await live.list({ startedBeforeMs: nowMs() - input.shareAfterMs }, MOST_SHARED)
     await writeLiveRequests(sql, { instanceId, silentMs, requests })
   }
   async function turn(): Promise<void> {

@@ -2,33 +2,38 @@
  * Requests under way on several instances (USE-2, USE-3): each writes its own long-running ones with a sign of life, all read the others'.
  * Time is the database's own: clocks of instances are never compared.
  *
- * If it fails: rejects, and nothing of the call is stored; the next turn writes all of it again.
+ * If it fails: rejects; part of the call may be stored, and the next turn writes all of it again.
  */
 import type { LiveRequest } from '../core/live-request.ts'
 import type { Sql } from './client.ts'
 import { cleanText } from './page.ts'
+
+/** Rows of one statement: their JSON takes a millisecond or two to write. */
+const AT_ONCE = 500
 
 /** Says that the instance is alive and what it works on; what it no longer works on goes. */
 export async function writeLiveRequests(
   sql: Sql,
   { instanceId, silentMs, requests }: { instanceId: string; silentMs: number; requests: readonly LiveRequest[] },
 ): Promise<void> {
-  const json = JSON.stringify(requests.map(toStored))
-  await sql.begin(async (transaction) => {
-    await transaction`
+  const ids = requests.map(({ id }) => id).join(',')
+  await sql`
+    with own as (
       insert into live_instances as instance (id) values (${instanceId})
       on conflict (id) do update set seen_at = now(),
         steady_since = case when instance.seen_at < now() - make_interval(secs => ${silentMs / 1000})
-          then now() else instance.steady_since end`
-    await transaction`
-      with given as materialized (
-        select (request->>'id')::uuid as id, request from json_array_elements(${json}::text::json) as request
-      ), gone as (
-        delete from live_requests where instance_id = ${instanceId} and id not in (select id from given)
-      )
-      insert into live_requests (id, instance_id, request) select id, ${instanceId}, request from given order by id
+          then now() else instance.steady_since end
+    )
+    delete from live_requests
+    where instance_id = ${instanceId} and id <> all(string_to_array(${ids}::text, ',')::uuid[])`
+  for (let from = 0; from < requests.length; from += AT_ONCE) {
+    const json = JSON.stringify(requests.slice(from, from + AT_ONCE).map(toStored))
+    await sql`
+      insert into live_requests (id, instance_id, request)
+      select (request->>'id')::uuid, ${instanceId}, request from json_array_elements(${json}::text::json) as request
+      order by 1
       on conflict (id) do update set instance_id = excluded.instance_id, request = excluded.request`
-  })
+  }
 }
 
 /** The instance ends and leaves nothing behind. */

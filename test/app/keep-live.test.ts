@@ -21,7 +21,7 @@ async function openInstance(own: LiveRequest[], silentMs = 60) {
   const lines: string[] = []
   const asked: (number | undefined)[] = []
   const live: LiveRequests = {
-    list: ({ startedBeforeMs }) => {
+    list: async ({ startedBeforeMs }) => {
       asked.push(startedBeforeMs)
       return own.filter(({ createdAtMs }) => createdAtMs < (startedBeforeMs ?? Number.POSITIVE_INFINITY))
     },

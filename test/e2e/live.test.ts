@@ -54,7 +54,7 @@ describe('requests under way', () => {
   test('polled and followed: pending, streaming with account and names, gone (USE-2, USE-4)', async () => {
     const { script, begin, goOn } = pausing()
     const { send, keyId } = await scene({ script })
-    const feed = await follow('every_seconds=0.2')
+    const feed = await follow('every_seconds=0.5')
     expect(feed.response.headers.get('content-type')).toBe('text/event-stream')
     const sending = send(RESPONSES.path, RESPONSES.request)
     const list = () => gateway().admin<Live>('GET', PATH)
@@ -81,9 +81,9 @@ describe('requests under way', () => {
 
   test('a feed whose reader reads nothing and one whose reader left hold nothing up, also not the end of the process (USE-4, OPS-2)', async () => {
     const { send } = await scene({ script: (_, reply) => answer(reply, 200, RESPONSES.body) })
-    await follow('every_seconds=0.2')
+    await follow('every_seconds=0.5')
     const { url, adminToken } = gateway()
-    await fetch(`${url}${PATH}/stream?every_seconds=0.2`, { headers: { authorization: `Bearer ${adminToken}` } })
+    await fetch(`${url}${PATH}/stream?every_seconds=0.5`, { headers: { authorization: `Bearer ${adminToken}` } })
     const response = await send(RESPONSES.wholePath, RESPONSES.wholeRequest)
     expect(response.status).toBe(200)
     await response.text()
@@ -151,6 +151,6 @@ describe('recording headers and bodies', () => {
 })
 
 test('the end of the process is clean with a feed open (OPS-2)', async () => {
-  await follow('every_seconds=0.2')
+  await follow('every_seconds=0.5')
   expect(await gateway().stop()).toBe(0)
 })

@@ -38,9 +38,12 @@ describe('requests under way', () => {
     const stream = pausedStream()
     const { call, live, receipts, deps, clock } = await openRelay(stream.answer)
     const answering = call('chat_completions', { ...CHAT, stream: true })
-    const [pending] = await until(() => live.list({}, 10).find(({ model }) => model !== '') && live.list({}, 10), {
-      what: 'the request',
-    })
+    const [pending] = await until(
+      async () => (await live.list({}, 10)).some(({ model }) => model !== '') && live.list({}, 10),
+      {
+        what: 'the request',
+      },
+    )
     expect(pending).toMatchObject({
       status: 'pending',
       userId: 'user-1',
@@ -52,7 +55,7 @@ describe('requests under way', () => {
     stream.write(chunk({ role: 'assistant', content: 'hello' }))
     const answer = await answering
     const id = answer.headers.get('x-turnpike-request-id')
-    expect(live.list({}, 10)).toMatchObject([
+    expect(await live.list({}, 10)).toMatchObject([
       {
         id,
         status: 'streaming',
@@ -69,7 +72,7 @@ describe('requests under way', () => {
     )
     stream.end()
     await answer.text()
-    expect([live.list({}, 10), deps.live.size]).toEqual([[], 0])
+    expect([await live.list({}, 10), deps.live.size]).toEqual([[], 0])
     expect(receipts).toMatchObject([{ id, status: 'completed' }])
   })
 
@@ -79,18 +82,18 @@ describe('requests under way', () => {
     const answering = call('chat_completions', { ...CHAT, stream: true })
     stream.write(chunk({ role: 'assistant', content: 'hello' }))
     const text = (await answering).text()
-    const output = () => live.list({}, 1)[0]?.usage.output ?? 0
+    const output = async () => (await live.list({}, 1))[0]?.usage.output ?? 0
     let before = await until(() => output(), { what: 'a first estimate' })
     for (let count = 0; count < 3; count++) {
       stream.write(chunk({ content: ' and more of it' }).repeat(4))
-      const more = await until(() => output() !== before && output(), { what: 'more' })
+      const more = await until(async () => (await output()) !== before && output(), { what: 'more' })
       expect(more).toBeGreaterThan(before)
       before = more
     }
-    expect(live.list({}, 1)[0]!.usage.input).toBeGreaterThan(0)
+    expect((await live.list({}, 1))[0]!.usage.input).toBeGreaterThan(0)
     stream.write(chunk({}, { choices: [], usage: { ...USAGE, completion_tokens: 900 } }))
-    await until(() => output() === 900, { what: 'the provider’s own number' })
-    expect(live.list({}, 1)[0]!.usage).toMatchObject({ input: 10, output: 900 })
+    await until(async () => (await output()) === 900, { what: 'the provider’s own number' })
+    expect((await live.list({}, 1))[0]!.usage).toMatchObject({ input: 10, output: 900 })
     stream.write('data: [DONE]\n\n')
     stream.end()
     await text
@@ -99,6 +102,7 @@ describe('requests under way', () => {
 
   test('are found by id, by user and by age, newest first (USE-4)', async () => {
     const { call, live, clock, deps } = await openRelay(() => 'hang')
+    deps.settings.onClientDisconnect = 'abort'
     const leave = new AbortController()
     const calls: Promise<Response>[] = []
     for (const key of ['key-1', 'key-2']) {
@@ -106,17 +110,17 @@ describe('requests under way', () => {
       calls.push(call('chat_completions', CHAT, { key, signal: leave.signal }))
       await until(() => deps.live.size === calls.length, { what: 'the request' })
     }
-    const [second, first] = live.list({}, 10)
+    const [second, first] = await live.list({}, 10)
     expect([first?.keyId, second?.keyId]).toEqual(['key-1', 'key-2'])
-    expect(live.list({}, 1)).toMatchObject([{ id: second!.id }])
-    expect(live.list({ beforeId: second!.id }, 10)).toMatchObject([{ id: first!.id }])
-    expect(live.list({ ids: [second!.id, 'none'] }, 10)).toMatchObject([{ id: second!.id }])
-    expect(live.list({ userId: 'user-1' }, 10)).toMatchObject([{ id: first!.id }])
+    expect(await live.list({}, 1)).toMatchObject([{ id: second!.id }])
+    expect(await live.list({ beforeId: second!.id }, 10)).toMatchObject([{ id: first!.id }])
+    expect(await live.list({ ids: [second!.id, 'none'] }, 10)).toMatchObject([{ id: second!.id }])
+    expect(await live.list({ userId: 'user-1' }, 10)).toMatchObject([{ id: first!.id }])
     expect(live.counts({ userId: 'user-1' })).toEqual({ pending: 1, streaming: 0 })
-    expect(live.list({ startedBeforeMs: clock.nowMs }, 10)).toMatchObject([{ id: first!.id }])
+    expect(await live.list({ startedBeforeMs: clock.nowMs }, 10)).toMatchObject([{ id: first!.id }])
     leave.abort()
     await Promise.all(calls)
-    expect(live.list({}, 10)).toEqual([])
+    expect(await live.list({}, 10)).toEqual([])
   })
 })
 
@@ -143,7 +147,7 @@ describe('a request far beyond its time limit', () => {
         metering: 'partly_estimated',
       },
     ])
-    expect([live.endOverdue(), inFlight('a0'), live.list({}, 10)]).toEqual([0, 0, []])
+    expect([live.endOverdue(), inFlight('a0'), await live.list({}, 10)]).toEqual([0, 0, []])
     stream.end()
     await answer.text().catch(() => undefined)
     expect(receipts).toHaveLength(1)
@@ -176,6 +180,7 @@ describe('a request far beyond its time limit', () => {
   test('is never seen when requests have no limit (USE-3, REL-15)', async () => {
     const { deps, live, clock, call } = await openRelay(() => 'hang')
     deps.settings.requestTimeoutMs = 0
+    deps.settings.onClientDisconnect = 'abort'
     const leave = new AbortController()
     const answering = call('chat_completions', CHAT, { signal: leave.signal })
     await until(() => deps.live.size === 1, { what: 'the request' })

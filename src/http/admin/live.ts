@@ -13,8 +13,8 @@ import { listAnswer, listQuery, toPageQuery } from './lists.ts'
 
 const tag = 'Usage'
 
-/** Readers of the feed at a time; each makes a list as often as it says. */
-const MOST_FEEDS = 50
+/** Readers of the feed at a time. At its worst, 200 requests twice a second for each, it takes a quarter of a core (test/bench/live.ts). */
+const MOST_FEEDS = 20
 const MOST_IDS = 100
 const HEARTBEAT_MS = 15_000
 
@@ -32,10 +32,10 @@ const followed = Type.Object(
     ids,
     user_id: userId,
     limit: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 1000, description: 'The newest so many; 50 unless told', example: 50 }),
+      Type.Integer({ minimum: 1, maximum: 200, description: 'The newest so many; 50 unless told', example: 50 }),
     ),
     every_seconds: Type.Optional(
-      Type.Number({ minimum: 0.2, maximum: 60, description: 'Between two events; 1 unless told', example: 1 }),
+      Type.Number({ minimum: 0.5, maximum: 60, description: 'Between two events; 1 unless told', example: 1 }),
     ),
   },
   { additionalProperties: false },
