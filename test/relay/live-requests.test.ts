@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'bun:test'
+import { OPERATIONS } from '../../src/protocols/operations.ts'
+import { PROTOCOLS } from '../../src/protocols/table.ts'
 import { createLiveRequests } from '../../src/relay/live-requests.ts'
+import { ANTHROPIC, CHAT as CHAT_DIALECT, GEMINI, RESPONSES, streamOf } from '../support/dialects.ts'
 import { makeAccount, makeKey } from '../support/make.ts'
 import { CHAT, chatAnswer, createTestRelay, type Script } from '../support/relay.ts'
 import { until } from '../support/until.ts'
@@ -188,5 +191,27 @@ describe('a request far beyond its time limit', () => {
     expect(live.endOverdue()).toBe(0)
     leave.abort()
     await answering
+  })
+})
+
+describe('a meter', () => {
+  test('that is read all the time says the same in the end as one that is read once (USE-4, REL-8)', () => {
+    const cases = [
+      [CHAT_DIALECT, OPERATIONS.chat_completions],
+      [RESPONSES, OPERATIONS.responses],
+      [ANTHROPIC, OPERATIONS.messages],
+      [GEMINI, OPERATIONS.stream_generate_content],
+    ] as const
+    for (const [dialect, operation] of cases) {
+      const protocol = PROTOCOLS[operation.protocol]
+      const bytes = encoder.encode(streamOf(dialect).join(''))
+      const [once, often] = [protocol.meter(operation, 'sse'), protocol.meter(operation, 'sse')]
+      once.push(bytes)
+      for (let at = 0; at < bytes.length; at++) {
+        often.push(bytes.subarray(at, at + 1))
+        often.read()
+      }
+      expect([dialect.name, often.read()]).toEqual([dialect.name, once.read()])
+    }
   })
 })
