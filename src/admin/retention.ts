@@ -18,17 +18,16 @@ export async function deleteOlderThan(sql: Sql, days: number, nowMs: number): Pr
 
 export function createRetentionAdmin({ sql, db, clock }: { sql: Sql; db: Db; clock: Clock }) {
   return {
-    /** Takes as long as it takes; what is deleted stays deleted if it is broken off. */
+    /** Takes as long as it takes. The entry in the audit log comes first: what is deleted stays deleted if it is broken off. */
     async deleteOlderThan(actor: Actor, days: number): Promise<DeletedRecords> {
-      const deleted = await deleteOlderThan(sql, days, clock.nowMs())
       await insertAuditEntry(db, {
         actor: actor.name,
         action: 'usage.delete',
         resource: 'usage',
-        changes: { older_than_days: days, ...deleted },
+        changes: { older_than_days: days },
         clientIp: actor.clientIp,
       })
-      return deleted
+      return deleteOlderThan(sql, days, clock.nowMs())
     },
   }
 }

@@ -25,7 +25,7 @@ export interface LiveRequestsDeps extends SettleDeps {
 
 /** Beyond limit and drain: what ends by itself has ended by then. */
 const GRACE_MS = 60_000
-/** Reading a meter takes 20 to 40 µs (test/bench/live.ts): after so many the streams have their turn. */
+/** Reading a meter takes 20 to 60 µs (test/bench/live.ts): after so many the streams have their turn. */
 const AT_ONCE = 50
 
 export function createLiveRequests(deps: LiveRequestsDeps): LiveRequests {

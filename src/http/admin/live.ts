@@ -13,7 +13,7 @@ import { listAnswer, listQuery, toPageQuery } from './lists.ts'
 
 const tag = 'Usage'
 
-/** Readers of the feed at a time. At its worst, 200 requests twice a second for each, it takes a quarter of a core (test/bench/live.ts). */
+/** Readers of the feed at a time. At their worst, 200 requests twice a second for each, they take a third of a core (test/bench/live.ts). */
 const MOST_FEEDS = 20
 const MOST_IDS = 100
 const HEARTBEAT_MS = 15_000
