@@ -8,7 +8,7 @@ import { startApp } from '../app.ts'
 import { type Config, describeSettings } from '../config.ts'
 import { CONFIG_OPTION, type Command, WrongUse } from './command.ts'
 import { configOf } from './read-config.ts'
-import { isWorker, reportReady, runWorkers } from './worker-process.ts'
+import { isWorker, onReload, reportReady, runWorkers } from './worker-process.ts'
 
 export const serve: Command = {
   name: 'serve',
@@ -64,5 +64,7 @@ function untilStopped(app: Stoppable): Promise<number> {
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+  // One process has nobody to hand over to; a reload by mistake must not end it.
+  onReload(onSignal, () => undefined)
   return promise
 }

@@ -33,7 +33,7 @@ export async function runWorkers(count: number, logLevel: LogLevel): Promise<num
   })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, group.end)
   // A new binary in the old one's place takes over without a dropped stream: old workers finish theirs.
-  process.on('SIGHUP', () => {
+  onReload(group.end, () => {
     log.info('replacing workers')
     void group.replaceAll().then(() => log.info('workers replaced'))
   })
@@ -44,6 +44,12 @@ export async function runWorkers(count: number, logLevel: LogLevel): Promise<num
     if (error instanceof FirstWorkerFailed) return error.code
     throw error
   }
+}
+
+/** SIGHUP: a terminal that was closed, or an operator's reload where there is none. */
+export function onReload(end: () => void, reload: () => void): void {
+  const hasTerminal = process.stdout.isTTY === true
+  process.on('SIGHUP', () => (hasTerminal ? end() : reload()))
 }
 
 function startWorker(): Worker {
