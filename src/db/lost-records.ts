@@ -7,16 +7,22 @@
  * A lost record cost nothing, so that it has no ledger entry and moved no window; the counts that it did move are moved back.
  */
 import { LOST_CODE } from '../core/lost-request.ts'
+import type { Receipt } from '../core/receipt.ts'
 import type { SqlTransaction } from './client.ts'
 import { ROLLUP_OWNERS, TOTAL_OWNERS } from './usage-sums.ts'
 
-/** Removes the lost records of receipts that are not lost ones themselves; how many. `json`: the receipts as the flush writes them. */
-export async function takeBackLost(sql: SqlTransaction, json: string, timeZone: string): Promise<number> {
+/** Removes the lost records of the receipts that are no marks themselves; how many. The flush then inserts its batch once more. */
+export async function takeBackLost(
+  sql: SqlTransaction,
+  receipts: readonly Pick<Receipt, 'id' | 'createdAtMs' | 'errorCode'>[],
+  timeZone: string,
+): Promise<number> {
+  const real = receipts.filter(({ errorCode }) => errorCode !== LOST_CODE)
+  if (real.length === 0) return 0
+  const json = JSON.stringify(real.map(({ id, createdAtMs }) => ({ id, created_at: new Date(createdAtMs) })))
   const [row] = await sql<{ gone: number }[]>`
-    with given as (
-      select id, created_at from json_to_recordset(${json}::text::json)
-        as record (id uuid, created_at timestamptz, error_code text)
-      where error_code is distinct from ${LOST_CODE}
+    with given as materialized (
+      select id, created_at from json_to_recordset(${json}::text::json) as record (id uuid, created_at timestamptz)
     ), gone as (
       delete from usage_records using given
       where usage_records.id = given.id and usage_records.created_at = given.created_at

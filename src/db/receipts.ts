@@ -72,7 +72,7 @@ async function insertBatch(sql: Sql, receipts: readonly Receipt[], options: Rece
   return sql.begin(async (transaction) => {
     const json = recordsJson(receipts)
     const ids = await insertRecords(transaction, json)
-    if (ids.length < receipts.length && (await takeBackLost(transaction, json, options.timeZone)) > 0) {
+    if (ids.length < receipts.length && (await takeBackLost(transaction, receipts, options.timeZone)) > 0) {
       ids.push(...(await insertRecords(transaction, json)))
     }
     if (ids.length === 0) return ids

@@ -29,8 +29,10 @@ const GRACE_MS = 60_000
 const AT_ONCE = 50
 
 export function createLiveRequests(deps: LiveRequestsDeps): LiveRequests {
+  /** What is settled may stay among the live ones for a moment, until it is on record. */
+  const unsettled = () => [...deps.live].filter(({ settled }) => !settled)
   const wanted = (filter: LiveFilter) =>
-    [...deps.live].filter((exchange) => isWanted(filter, { id: exchange.id, userId: exchange.user?.id ?? null }))
+    unsettled().filter((exchange) => isWanted(filter, { id: exchange.id, userId: exchange.user?.id ?? null }))
 
   return {
     async list({ startedBeforeMs = Number.POSITIVE_INFINITY, ...filter }, limit) {
@@ -53,7 +55,7 @@ export function createLiveRequests(deps: LiveRequestsDeps): LiveRequests {
     },
 
     endOverdue() {
-      const overdue = [...deps.live].filter((exchange) => isOverdue(deps, exchange))
+      const overdue = unsettled().filter((exchange) => isOverdue(deps, exchange))
       for (const exchange of overdue) end(deps, exchange)
       return overdue.length
     },
