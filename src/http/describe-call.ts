@@ -89,8 +89,8 @@ function responsesOf(call: Call): Record<string, object> {
     ...(call.method === 'GET' || call.readOnly ? [] : [403]),
   ]
   statuses.push(...call.problems, ...(call.body ? [422] : []), 429, 503)
-  const content = call.streams ? textContents(call.streams) : call.answer && jsonContent(call.answer)
-  const success = { description: 'Done', ...(content ? { content } : {}) }
+  const content = call.answer ? jsonContent(call.answer) : call.streams ? streamContent(call.streams) : undefined
+  const success = content ? { description: 'Done', content } : { description: 'Done' }
   const failures = statuses.map((status) => [String(status), problemResponse(status)] as const)
   return { [call.status]: success, ...Object.fromEntries(failures) }
 }
@@ -100,13 +100,13 @@ function problemResponse(status: number): object {
   return { description, content: { 'application/json': { schema: ErrorBody, example: { error } } } }
 }
 
-function jsonContent(schema: TSchema, example: unknown = exampleOf(schema)): object {
-  return { 'application/json': { schema, example } }
+function streamContent(streams: NonNullable<Call['streams']>): object {
+  const told = Object.entries(streams).map(([type, example]) => [type, { schema: Type.String(), example }])
+  return Object.fromEntries(told)
 }
 
-function textContents(streams: Readonly<Record<string, string>>): object {
-  const contents = Object.entries(streams).map(([type, example]) => [type, { schema: Type.String(), example }])
-  return Object.fromEntries(contents)
+function jsonContent(schema: TSchema, example: unknown = exampleOf(schema)): object {
+  return { 'application/json': { schema, example } }
 }
 
 /** A value made of the fields' own examples. Optional fields without one are left out. */

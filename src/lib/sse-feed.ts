@@ -1,9 +1,9 @@
 /**
  * A feed of Server-Sent Events about something that changes: every so often the newest state is asked for and sent.
  *
- * A slow reader costs nothing: the stream is pulled, so that nothing is asked for while what was sent still waits, and what comes next is the
- * newest state again, whatever was skipped. At most one event per reader is in memory. A comment is sent when there was nothing to say for long.
- * If it fails: an event that can't be made ends the feed; the reader connects again. It ends at once when its reader leaves.
+ * A slow reader costs nothing: events are asked for one at a time, so that none is made while the last one still waits, and what comes next is
+ * the newest state again, whatever was skipped. A comment is sent when there was nothing to say for long.
+ * If it fails: an event that can't be made ends the feed; the reader connects again. It ends at once when its reader leaves (`return`).
  */
 export interface FeedOptions {
   everyMs: number
@@ -19,8 +19,7 @@ export interface FeedOptions {
 
 export const HEARTBEAT = ': heartbeat\n\n'
 
-export function createFeed({ everyMs, heartbeatMs, next, schedule, onEnd }: FeedOptions): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder()
+export function createFeed({ everyMs, heartbeatMs, next, schedule, onEnd }: FeedOptions): AsyncIterable<string> {
   let quietMs = 0
   let first = true
   let over = false
@@ -57,19 +56,21 @@ export function createFeed({ everyMs, heartbeatMs, next, schedule, onEnd }: Feed
     return null
   }
 
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        try {
-          const text = await nextText()
-          if (text !== null && !over) controller.enqueue(encoder.encode(text))
-        } catch (error) {
-          end()
-          controller.error(error)
-        }
-      },
-      cancel: end,
+  const done = { value: undefined, done: true } as const
+  const events: AsyncIterator<string> = {
+    async next() {
+      try {
+        const text = await nextText()
+        return text === null || over ? done : { value: text, done: false }
+      } catch (error) {
+        end()
+        throw error
+      }
     },
-    { highWaterMark: 0 },
-  )
+    async return() {
+      end()
+      return done
+    },
+  }
+  return { [Symbol.asyncIterator]: () => events }
 }

@@ -15,7 +15,18 @@ const calls: Call[] = [
     status: 200,
     streams: { 'text/csv': 'a,b\n1,2\n' },
     problems: [],
-    handle: async () => ({ body: lines(), contentType: 'text/csv', fileName: 'lines.csv' }),
+    handle: async () => ({ pieces: lines(), contentType: 'text/csv', fileName: 'lines.csv' }),
+  }),
+  call({
+    method: 'GET',
+    path: '/admin/broken',
+    tag: 'lines',
+    summary: 'Lines that break off',
+    description: 'A line, and a failure instead of the second',
+    status: 200,
+    streams: { 'text/csv': 'a,b\n' },
+    problems: [],
+    handle: async () => ({ pieces: broken(), contentType: 'text/csv' }),
   }),
   call({
     method: 'GET',
@@ -31,19 +42,26 @@ const calls: Call[] = [
 ]
 
 /** One line, then silence: a reader who leaves is noticed while nothing is written. */
-function lines(): ReadableStream<Uint8Array> {
-  return new ReadableStream({
-    pull(controller) {
-      if (seen.pulls++ > 0) return new Promise(() => {})
-      controller.enqueue(new TextEncoder().encode('1,2\n'))
-    },
-    cancel() {
+function lines(): AsyncIterable<string> {
+  const over = Promise.withResolvers<IteratorReturnResult<undefined>>()
+  const iterator: AsyncIterator<string> = {
+    next: () => (seen.pulls++ > 0 ? over.promise : Promise.resolve({ value: '1,2\n', done: false })),
+    async return() {
       seen.cancelled++
+      over.resolve({ value: undefined, done: true })
+      return over.promise
     },
-  })
+  }
+  return { [Symbol.asyncIterator]: () => iterator }
 }
 
-const log = createLog({ pretty: false, write: () => {} })
+async function* broken(): AsyncIterable<string> {
+  yield '1,2\n'
+  throw new Error('the second line is missing')
+}
+
+const written: string[] = []
+const log = createLog({ pretty: false, write: (line) => written.push(line) })
 const authenticate = async () => ({ name: 'root', role: 'admin' as const, clientIp: null })
 const app = createHttpApp({
   log,
@@ -67,6 +85,13 @@ describe('an admin call that streams', () => {
     expect(seen.cancelled).toBe(0)
     leave.abort()
     await until(() => seen.cancelled === 1, { what: 'the stream hears that its reader has left' })
+    expect(written).toEqual([])
+  })
+
+  test('that breaks off is cut, so that nobody takes the half for the whole, and logged (OPS-11)', async () => {
+    const whole = fetch(`http://localhost:${server.port}/admin/broken`).then((answer) => answer.text())
+    await expect(whole).rejects.toThrow()
+    expect(written.filter((line) => line.includes('the second line is missing'))).toHaveLength(1)
   })
 
   test('may refuse in JSON like any other (contract.md)', async () => {

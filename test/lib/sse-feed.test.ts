@@ -6,7 +6,7 @@ import { until } from '../support/until.ts'
 function openFeed(next: () => string | null | Promise<string | null>) {
   const timers = new Set<{ afterMs: number; run(): void }>()
   const counts = { asked: 0, ended: 0 }
-  const body = createFeed({
+  const events = createFeed({
     everyMs: 1000,
     heartbeatMs: 3000,
     async next() {
@@ -20,14 +20,14 @@ function openFeed(next: () => string | null | Promise<string | null>) {
     },
     onEnd: () => counts.ended++,
   })
-  const reader = body.getReader()
+  const reader = events[Symbol.asyncIterator]()
   return {
     counts,
     timers,
     reader,
     async read() {
-      const { value, done } = await reader.read()
-      return done ? null : new TextDecoder().decode(value)
+      const { value, done } = await reader.next()
+      return done ? null : value
     },
     async tick() {
       const [timer] = await until(() => (timers.size > 0 ? [...timers] : null), { what: 'a pause' })
@@ -74,7 +74,7 @@ describe('a feed', () => {
     await feed.read()
     const waiting = feed.read()
     await until(() => feed.timers.size === 1, { what: 'a pause' })
-    await feed.reader.cancel()
+    await feed.reader.return?.()
     expect(await waiting).toBeNull()
     expect(feed.timers.size).toBe(0)
     expect(feed.counts).toEqual({ asked: 1, ended: 1 })
@@ -84,7 +84,7 @@ describe('a feed', () => {
     const feed = openFeed(() => Promise.reject(new Error('no state')))
     expect(feed.read()).rejects.toThrow('no state')
     await until(() => feed.counts.ended === 1, { what: 'its end' })
-    await feed.reader.cancel().catch(() => undefined)
+    await feed.reader.return?.()
     expect(feed.counts.ended).toBe(1)
   })
 })

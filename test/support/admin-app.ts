@@ -116,7 +116,7 @@ function checkAnswer(calls: readonly Call[], method: string, path: string, answe
   if (!call) return
   if (status !== call.status) throw new Error(`${method} ${path} answered ${status}, documented is ${call.status}`)
   if (call.streams) {
-    if (!Object.hasOwn(call.streams, String(contentType)))
+    if (!Object.hasOwn(call.streams, String(contentType).split(';')[0] ?? ''))
       throw new Error(`${method} ${path}: ${contentType} is not documented`)
     return
   }

@@ -8,6 +8,7 @@ import type { Static, TObject, TSchema } from '@sinclair/typebox'
 import type { Actor } from '../../admin/actor.ts'
 import type { Fault } from '../../core/fault.ts'
 import type { Problem } from '../answer.ts'
+import type { StreamedAnswer } from '../stream-answer.ts'
 
 export interface CallInput<Query, Body> {
   /** The `{id}` (or other single parameter) of the path; '' when there is none. */
@@ -19,19 +20,7 @@ export interface CallInput<Query, Body> {
 }
 
 /** Null: no such thing (404). A Fault: the wish makes no sense (422) or collides (409). */
-export type CallResult<Answer> = Answer | null | Fault | Problem
-
-/**
- * A body that is made while it is read: a feed, an export. A pull-based stream waits for a slow reader, and its `cancel` is called when the
- * client leaves, also while a `pull` is pending. The status has gone out by then: whoever makes the stream logs what fails in it.
- */
-export interface StreamedAnswer {
-  body: ReadableStream<Uint8Array>
-  /** One of the call's `streams`. */
-  contentType: string
-  /** For a browser to save it under. */
-  fileName?: string
-}
+export type CallResult<Answer> = Answer | null | Fault | Problem | StreamedAnswer
 
 export interface Call {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -53,7 +42,7 @@ export interface Call {
   maxBodyBytes?: number
   status: 200 | 201 | 204
   answer?: TSchema
-  /** Instead of `answer`: the call gives a `StreamedAnswer`. Its content types, each with an example of its text. */
+  /** Instead of an answer in JSON: the types of what is streamed, each with an example. */
   streams?: Readonly<Record<string, string>>
   /** Statuses beyond those that every call may give. */
   problems: readonly (404 | 409)[]
@@ -65,7 +54,7 @@ interface TypedCall<Query extends TObject, Body extends TSchema, Answer extends 
   query?: Query
   body?: Body
   answer?: Answer
-  handle(input: CallInput<Static<Query>, Static<Body>>): Promise<CallResult<Static<Answer> | StreamedAnswer>>
+  handle(input: CallInput<Static<Query>, Static<Body>>): Promise<CallResult<Static<Answer>>>
 }
 
 /** Keeps the handler's types in step with the schemas. */

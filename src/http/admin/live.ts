@@ -90,14 +90,14 @@ export function liveCalls({ list }: LiveAdmin): Call[] {
         return { ...problem(429, 'too_many_feeds', message), retryAfterSeconds: 10 }
       }
       feeds++
-      const body = createFeed({
+      const pieces = createFeed({
         everyMs: (query.every_seconds ?? 1) * 1000,
         heartbeatMs: HEARTBEAT_MS,
         next: newest(() => list(actor, wish)),
         schedule: scheduleTimeout,
         onEnd: () => feeds--,
       })
-      return { body, contentType: 'text/event-stream' }
+      return { pieces, contentType: 'text/event-stream' }
     },
   })
   return [listCall, feedCall]

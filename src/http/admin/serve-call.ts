@@ -11,7 +11,8 @@ import { newId } from '../../lib/ids.ts'
 import type { Log } from '../../lib/log.ts'
 import { isProblem, jsonAnswer, type Problem, problem, problemAnswer, textAnswer } from '../answer.ts'
 import type { AddressSource } from '../client-address.ts'
-import type { Call, StreamedAnswer } from './call.ts'
+import { isStreamed, streamAnswer } from '../stream-answer.ts'
+import type { Call } from './call.ts'
 import { readBody, readQuery } from './read-input.ts'
 
 export type CallerCheck = (request: Request, server: AddressSource | null) => Promise<Actor | Problem>
@@ -37,7 +38,11 @@ export async function serveCall(call: Call, incoming: Incoming, deps: ServeDeps)
   try {
     const result = await runCall(call, incoming, deps, requestId)
     if (isProblem(result)) return problemAnswer(result, requestId)
-    if (call.streams) return streamedAnswer(result as StreamedAnswer, requestId)
+    if (isStreamed(result)) {
+      const onFailure = (error: unknown) =>
+        deps.log.error('a streamed answer broke off', { requestId, path: call.path, error })
+      return streamAnswer(result, { requestId, onFailure })
+    }
     if (call.status === 204) return textAnswer(null, '', { status: 204, requestId })
     return jsonAnswer(result, { status: call.status, requestId })
   } catch (error) {
@@ -48,13 +53,6 @@ export async function serveCall(call: Call, incoming: Incoming, deps: ServeDeps)
       : problem(500, 'internal_error', 'turnpike failed at this; the log has the details under the request id')
     return problemAnswer(found, requestId)
   }
-}
-
-function streamedAnswer({ body, contentType, fileName }: StreamedAnswer, requestId: string): Response {
-  // Nginx and its like would hold events back until a buffer is full.
-  const headers: Record<string, string> = { 'x-accel-buffering': 'no' }
-  if (fileName !== undefined) headers['content-disposition'] = `attachment; filename="${fileName}"`
-  return textAnswer(body, contentType, { requestId, headers })
 }
 
 async function runCall(call: Call, incoming: Incoming, deps: ServeDeps, requestId: string): Promise<unknown> {
