@@ -9,11 +9,13 @@ import type { AdminToken } from './admin/secrets.ts'
 import { hearChanges } from './app/hear-changes.ts'
 import { openData } from './app/open-data.ts'
 import { openHttp } from './app/open-http.ts'
+import { openInstance } from './app/open-instance.ts'
 import { type OpenedRelay, openRelay } from './app/open-relay.ts'
 import { type Config, runtimeSettingsOf, withRuntimeSettings } from './config.ts'
 import type { Change } from './db/changes.ts'
 import { listSettings } from './db/settings.ts'
-import { startJobs } from './jobs/jobs.ts'
+import { JOBS, type JobDeps } from './jobs/jobs.ts'
+import { startJobs } from './jobs/run-jobs.ts'
 import { systemClock } from './lib/clock.ts'
 import { createLog, type Log } from './lib/log.ts'
 import { createStack } from './lib/stack.ts'
@@ -53,8 +55,11 @@ export async function startApp(config: Config, given?: StartOptions): Promise<Ap
       else if (isDirectoryKind(change.kind)) await reload(relay, change.kind, change.id)
     }
     hearing.attach({ hear, readAll: () => readAll(relay, effective) })
+    const instance = await openInstance({ config, data, relay, log, stack })
     const admin = createAdmin({
       db,
+      sql,
+      live: instance.live,
       box: data.box,
       pepper: data.pepper,
       apiKeyPrefix: config.apiKeyPrefix,
@@ -71,10 +76,14 @@ export async function startApp(config: Config, given?: StartOptions): Promise<Ap
     })
     const accounts = () => Iterator.from(relay.directory.pool.entries()).map(({ account }) => account)
     const refreshTokens = () => relay.credentials.credentials.refreshDue(accounts())
-    const jobDeps = { sql, db, log, nowMs: systemClock.nowMs, refreshTokens }
+    const jobDeps: JobDeps = {
+      ...{ sql, db, log, nowMs: systemClock.nowMs, refreshTokens, timeZone: config.timezone },
+      ...instance.jobs,
+      retentionDays: async () => (await effective()).retentionDays,
+    }
     await stack.use(
       'jobs',
-      () => startJobs(jobDeps),
+      () => startJobs(jobDeps, JOBS),
       (jobs) => jobs.stop(),
     )
     const http = await openHttp({ config, admin, relay, log, stack, sharesPort: given?.sharesPort ?? false })

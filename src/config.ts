@@ -166,6 +166,15 @@ export const ConfigSchema = Type.Object({
   journalFull: oneOf(['refuse', 'unmetered'], 'When the journal is full: refuse requests, or go on unmetered (OPS-1).'),
   flushSize: whole(1000, 'Usage records written at once (USE-9).', { minimum: 1, maximum: 10_000 }),
   flushIntervalMs: milliseconds(1000, 'Longest a usage record waits to be written (USE-9).', { minimum: 10 }),
+  liveShareAfterSeconds: seconds(5, 'After so long a running request is shown by the other instances too (USE-2).'),
+  instanceTimeoutSeconds: seconds(
+    30,
+    'After so long without a sign of life an instance counts as gone (USE-3, OPS-4).',
+    {
+      minimum: 1,
+      maximum: 3600,
+    },
+  ),
   retentionDays: whole(90, 'Usage records older than this are deleted; 0: never (USE-18).', {
     unit: 'days',
     maximum: 36_500,
@@ -173,7 +182,7 @@ export const ConfigSchema = Type.Object({
   statisticsEnabled: flag(true, 'Keep statistics in memory (USE-5).'),
   statisticsDetails: whole(1000, 'Newest details kept per key and model (USE-5).', { maximum: 1_000_000 }),
   recordClientIp: flag(false, "Keep the client's address with each request (USE-1)."),
-  recordHeaders: flag(false, 'Keep request headers, secrets masked (USE-1).'),
+  recordHeaders: flag(false, 'Keep request and response headers, secrets masked (USE-1).'),
   recordBodies: flag(false, 'Keep request and response bodies, cut to RECORD_BODY_BYTES (USE-1).'),
   recordBodyBytes: whole(16_384, 'Where recorded bodies are cut (USE-1).', {
     unit: 'bytes',

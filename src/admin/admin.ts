@@ -1,17 +1,21 @@
 /** Everything that an operator does, without HTTP: the admin API and the command line call the same functions. */
 
 import { type AuditFilter, listAuditEntries } from '../db/audit-log.ts'
+import type { Sql } from '../db/client.ts'
 import type { PageQuery } from '../db/page.ts'
+import { findRecordingById } from '../db/recordings.ts'
 import { findUsageRecordById, listUsageRecords, type UsageFilter } from '../db/usage.ts'
 import { type AccountAccess, createAccountAccessAdmin } from './account-access.ts'
 import { createAccountsAdmin } from './accounts.ts'
 import { createAdminTokensAdmin } from './admin-tokens.ts'
 import { createGroupsAdmin } from './groups.ts'
 import { createKeysAdmin, type KeysDeps } from './keys.ts'
+import { createLiveAdmin, type LiveSource } from './live.ts'
 import type { PriceRefreshDeps } from './price-refresh.ts'
 import { createPricesAdmin } from './prices.ts'
 import { createProxiesAdmin } from './proxies.ts'
 import { createReprice } from './reprice.ts'
+import { createRetentionAdmin } from './retention.ts'
 import { createSettingsAdmin, type Settings } from './settings.ts'
 import { createSubscriptionsAdmin } from './subscriptions.ts'
 import { createUsersAdmin } from './users.ts'
@@ -25,6 +29,8 @@ export function createAdmin(
       configured: Readonly<Settings>
       access: AccountAccess
       timeZone: string
+      sql: Sql
+      live: LiveSource
     },
 ) {
   const { db } = deps
@@ -43,9 +49,12 @@ export function createAdmin(
     settings,
     tokens: createAdminTokensAdmin(deps),
     audit: { list: (query: PageQuery & AuditFilter) => listAuditEntries(db, query) },
+    live: createLiveAdmin({ live: deps.live, nowMs: deps.clock.nowMs }),
+    retention: createRetentionAdmin(deps),
     usage: {
       list: (query: PageQuery & UsageFilter) => listUsageRecords(db, query),
       find: (id: string) => findUsageRecordById(db, id),
+      findRecording: (id: string) => findRecordingById(db, id),
       reprice: createReprice({ ...deps, defaultMultiplier }),
     },
   }

@@ -16,6 +16,8 @@ import type { Stack } from '../lib/stack.ts'
 
 export interface Data {
   database: Database
+  /** For those who need a connection of their own. */
+  target: Target
   /** The root administrator's. */
   adminToken: AdminToken
   box: Secretbox
@@ -38,7 +40,7 @@ export async function openData(config: Config, log: Log, stack: Stack): Promise<
   await insertDefaultGroups(database.db)
   await ensurePartitions(database.sql, Date.now())
   const box = createSecretbox(encryptionKey.value, config.previousEncryptionKeys)
-  return { database, adminToken, box, pepper: await openPepper(database.db, box, encryptionKey.value) }
+  return { database, target, adminToken, box, pepper: await openPepper(database.db, box, encryptionKey.value) }
 }
 
 async function openTarget(config: Config, log: Log, stack: Stack): Promise<Target> {

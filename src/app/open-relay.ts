@@ -22,6 +22,7 @@ import { PROTOCOLS } from '../protocols/table.ts'
 import { providerFor } from '../providers/table.ts'
 import { createFetchUpstream } from '../relay/fetch-upstream.ts'
 import { createKeyInfo, type KeyInfo } from '../relay/key-info.ts'
+import { createLiveRequests, type LiveRequests } from '../relay/live-requests.ts'
 import { createModels, type Models } from '../relay/models.ts'
 import { createProbe } from '../relay/probe.ts'
 import { createProxyProbe } from '../relay/probe-proxy.ts'
@@ -36,6 +37,7 @@ import { openSharing } from '../state/open-sharing.ts'
 import type { Prices } from '../state/price-book.ts'
 import { createDirectoryLoader } from './directory-loader.ts'
 import { openHealthKeeper } from './keep-health.ts'
+import { openRecordingKeeper } from './keep-recordings.ts'
 import { type OpenedCredentials, openCredentials } from './open-credentials.ts'
 import type { Data } from './open-data.ts'
 import { type OpenedLimits, openLimits } from './open-limits.ts'
@@ -73,6 +75,8 @@ export interface OpenedRelay {
   close(): void
   /** Requests that are not settled yet. */
   liveCount(): number
+  /** The same, to be looked at (USE-4). */
+  liveRequests: LiveRequests
   /** Ends every request under way as if its client had left. */
   abortAll(): void
   /** Receipts that wait for the database. */
@@ -105,6 +109,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
   await loadDirectory()
   const { prices, reload: reloadPrices } = await openPrices(data.database.db)
   const limits = await openLimits(config, data, directory, { log, stack })
+  const recordings = await openRecordingKeeper({ sql: data.database.sql, log, stack })
   const receipts = await openReceipts(config, data, limits.news, { log, stack })
   const watchdog = await stack.use(
     'time limits',
@@ -154,6 +159,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     accept(receipt, exchange) {
       deps.live.delete(exchange)
       receipts.add(receipt)
+      if (exchange.recording) recordings.add(exchange.recording.finish(exchange))
     },
     closed: () => (closed ? deny('shutting_down', 'The gateway is restarting; try again.', 1) : null),
     onFirstUse: createExpiryStarter(data, log),
@@ -200,6 +206,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
       closed = true
     },
     liveCount: () => deps.live.size,
+    liveRequests: createLiveRequests(deps),
     abortAll() {
       settings.onClientDisconnect = 'abort'
       for (const exchange of deps.live) {

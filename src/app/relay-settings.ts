@@ -25,6 +25,9 @@ export function toRelaySettings(config: Config): RelaySettings {
     queueTimeoutMs: config.queueTimeoutMs,
     stickyWaitMs: config.stickyWaitMs,
     recordClientIp: config.recordClientIp,
+    recordHeaders: config.recordHeaders,
+    recordBodies: config.recordBodies,
+    recordBodyBytes: config.recordBodyBytes,
     unpricedModels: config.unpricedModels,
     defaultRateMultiplier: Math.round(config.defaultRateMultiplier * 1_000_000),
   }

@@ -5,6 +5,7 @@
  * database. If it fails: one line that says what to do.
  */
 import { type Admin, createAdmin } from '../admin/admin.ts'
+import { NOTHING_LIVE } from '../admin/live.ts'
 import { openPepper } from '../admin/pepper.ts'
 import { openEncryptionKey } from '../admin/secrets.ts'
 import { openAccess } from '../app/open-access.ts'
@@ -45,6 +46,8 @@ export function withAdmin<T>(config: Config, use: (admin: Admin) => Promise<T>):
       const box = createSecretbox(encryptionKey, config.previousEncryptionKeys)
       const admin = createAdmin({
         db: database.db,
+        sql: database.sql,
+        live: NOTHING_LIVE,
         box,
         pepper: await openPepper(database.db, box, encryptionKey),
         apiKeyPrefix: config.apiKeyPrefix,

@@ -54,8 +54,18 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
   return { sql, db: drizzle(adminClient), close }
 }
 
+export interface ConnectOptions {
+  max: number
+  statementTimeoutMs: number
+  /** The server ends a session that asked nothing for so long. */
+  idleSessionTimeoutMs?: number
+  /** A connection is gone; the next query opens another one. */
+  onClose?(): void
+}
+
 /** One client. `max: 1` is a connection of its own: for migrations and everything that holds a session's lock. */
-export function connect(target: Target, options: { max: number; statementTimeoutMs: number }): Sql {
+export function connect(target: Target, options: ConnectOptions): Sql {
+  const { idleSessionTimeoutMs, onClose = () => {} } = options
   const settings = {
     max: options.max,
     // Saves each connection a query for the types of arrays, which no query here passes or returns.
@@ -63,6 +73,7 @@ export function connect(target: Target, options: { max: number; statementTimeout
     connect_timeout: CONNECT_TIMEOUT_SECONDS,
     idle_timeout: 300,
     onnotice: () => {},
+    onclose: onClose,
     types: { bigint: postgres.BigInt },
     connection: {
       application_name: 'turnpike',
@@ -70,6 +81,7 @@ export function connect(target: Target, options: { max: number; statementTimeout
       // A client that died in a transaction must not hold its locks for ever.
       idle_in_transaction_session_timeout: 60_000,
       TimeZone: 'UTC',
+      ...(idleSessionTimeoutMs === undefined ? {} : { idle_session_timeout: idleSessionTimeoutMs }),
     },
   }
   return typeof target === 'string' ? postgres(target, settings) : postgres({ ...target, ...settings })

@@ -21,33 +21,59 @@ export async function ensurePartitions(sql: Sql, nowMs: number): Promise<string[
   return made
 }
 
-/** Deletes records older than that: whole months by dropping them, the rest in small steps. How many rows and months went. */
-export async function deleteUsageRecordsBefore(
-  sql: Sql,
-  beforeMs: number,
-): Promise<{ rows: number; partitions: number }> {
+export interface DeletedRecords {
+  /** Those of dropped months too. */
+  records: number
+  /** Months dropped whole. */
+  months: number
+  /** Recorded headers and bodies (USE-1). */
+  recordings: number
+}
+
+/** Deletes records older than that: whole months by dropping them, the rest in small steps. Totals, rollups and ledger stay. */
+export async function deleteUsageRecordsBefore(sql: Sql, beforeMs: number): Promise<DeletedRecords> {
   const before = new Date(beforeMs)
-  const partitions = await dropPartitionsBefore(sql, before)
-  for (let rows = 0; ; ) {
-    const { count } = await sql`
+  const dropped = await dropPartitionsBefore(sql, before)
+  const records = await deleteInSteps(
+    () => sql`
       delete from usage_records where (id, created_at) in (
-        select id, created_at from usage_records where created_at < ${before} limit ${DELETE_BATCH}
-      ) and created_at < ${before}`
-    rows += count
-    if (count < DELETE_BATCH) return { rows, partitions }
+        select id, created_at from usage_records where created_at < ${before} order by created_at
+        limit ${DELETE_BATCH} for update skip locked
+      ) and created_at < ${before}`,
+  )
+  const recordings = await deleteInSteps(
+    () => sql`
+      delete from request_recordings where id in (
+        select id from request_recordings where created_at < ${before} order by created_at
+        limit ${DELETE_BATCH} for update skip locked
+      )`,
+  )
+  return { records: dropped.records + records, months: dropped.months, recordings }
+}
+
+/** Each step is a transaction of its own: no lock is held for longer than it takes, and what is done stays done. */
+async function deleteInSteps(step: () => Promise<{ count: number }>): Promise<number> {
+  for (let deleted = 0; ; ) {
+    const { count } = await step()
+    deleted += count
+    if (count < DELETE_BATCH) return deleted
   }
 }
 
-async function dropPartitionsBefore(sql: Sql, before: Date): Promise<number> {
+async function dropPartitionsBefore(sql: Sql, before: Date): Promise<{ records: number; months: number }> {
   const partitions = await listPartitions(sql)
   const over = partitions.filter(({ start }) => monthAfter(start) <= before)
+  let records = 0
   for (const { name } of over) {
+    // Counted before anything is locked: nobody writes to a month that is long over.
+    const [row] = await sql<{ found: bigint }[]>`select count(*) as found from ${sql(name)}`
     await sql.begin(async (transaction) => {
       await transaction`set local lock_timeout = '3s'`
       await transaction`drop table ${transaction(name)}`
     })
+    records += Number(row?.found ?? 0)
   }
-  return over.length
+  return { records, months: over.length }
 }
 
 async function createPartition(sql: Sql, start: Date): Promise<boolean> {

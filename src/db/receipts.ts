@@ -12,6 +12,7 @@ import type { Receipt } from '../core/receipt.ts'
 import { findIllegalField } from '../core/receipt-check.ts'
 import { addToSubscriptions, bookCharges } from './charges.ts'
 import type { Sql, SqlTransaction } from './client.ts'
+import { takeBackLost } from './lost-records.ts'
 import { isUuid } from './page.ts'
 import { RECORD_COLUMNS, recordsJson } from './receipt-rows.ts'
 import { addToRollups, addToTotals, type Batch } from './usage-sums.ts'
@@ -69,7 +70,11 @@ async function insertHalving(
 /** Ids of the rows that were new. */
 async function insertBatch(sql: Sql, receipts: readonly Receipt[], options: ReceiptOptions): Promise<string[]> {
   return sql.begin(async (transaction) => {
-    const ids = await insertRecords(transaction, receipts)
+    const json = recordsJson(receipts)
+    const ids = await insertRecords(transaction, json)
+    if (ids.length < receipts.length && (await takeBackLost(transaction, receipts, options.timeZone)) > 0) {
+      ids.push(...(await insertRecords(transaction, json)))
+    }
     if (ids.length === 0) return ids
     const batch = batchOf(receipts, ids)
     await bookCharges(transaction, batch)
@@ -83,10 +88,10 @@ async function insertBatch(sql: Sql, receipts: readonly Receipt[], options: Rece
 const COLUMNS = RECORD_COLUMNS.map(([name]) => name).join(', ')
 const TYPED_COLUMNS = RECORD_COLUMNS.map(([name, type]) => `${name} ${type}`).join(', ')
 
-async function insertRecords(sql: SqlTransaction, receipts: readonly Receipt[]): Promise<string[]> {
+async function insertRecords(sql: SqlTransaction, json: string): Promise<string[]> {
   const rows = await sql<{ id: string }[]>`
     insert into usage_records (${sql.unsafe(COLUMNS)})
-    select ${sql.unsafe(COLUMNS)} from json_to_recordset(${recordsJson(receipts)}::text::json) as record (${sql.unsafe(TYPED_COLUMNS)})
+    select ${sql.unsafe(COLUMNS)} from json_to_recordset(${json}::text::json) as record (${sql.unsafe(TYPED_COLUMNS)})
     order by id
     on conflict (id, created_at) do nothing
     returning id`

@@ -1,34 +1,34 @@
-/**
- * What runs without a caller: the table of jobs, and what runs it. Each says how often; one that fails is logged and tried again at its next turn.
- * A job never overlaps itself. Each instance runs all of them: they are safe to run twice, only wasteful (a leader lease is OPS-4's).
- */
+/** What runs without a caller: the table of jobs. `./run-jobs.ts` runs it. */
+import { failLostRequests } from '../admin/lost-requests.ts'
+import { deleteOlderThan } from '../admin/retention.ts'
 import { disableExpiredApiKeys } from '../db/api-keys.ts'
 import type { Db, Sql } from '../db/client.ts'
 import { ensurePartitions } from '../db/partitions.ts'
-import type { Log } from '../lib/log.ts'
+import type { Job, RunnerDeps } from './run-jobs.ts'
 
-export interface JobDeps {
+export interface JobDeps extends RunnerDeps {
   sql: Sql
   db: Db
-  log: Log
-  nowMs(): number
   /** Of all accounts, cooling down or not (ACC-10). */
   refreshTokens(): Promise<{ refreshed: number; failed: number }>
-}
-
-interface Job {
-  name: string
-  everyMs: number
-  run(deps: JobDeps): Promise<Record<string, unknown> | null>
+  /** In which days of reports begin. */
+  timeZone: string
+  /** As it is set now; 0: for ever (USE-18). */
+  retentionDays(): Promise<number>
+  /** This instance among the others (USE-3). */
+  instance: { id: string; silentMs: number }
+  /** Ends requests of this instance that are far beyond their time limit; how many (USE-3). */
+  endOverdue(): number
 }
 
 const MINUTE = 60_000
 
-export const JOBS: readonly Job[] = [
+export const JOBS: readonly Job<JobDeps>[] = [
   {
     // KEY-11: the request path refuses an expired key by itself; this makes it visible.
     name: 'disable expired keys',
     everyMs: MINUTE,
+    leaderOnly: true,
     async run({ db, nowMs }) {
       const ids = await disableExpiredApiKeys(db, new Date(nowMs()))
       return ids.length === 0 ? null : { disabled: ids.length }
@@ -38,6 +38,7 @@ export const JOBS: readonly Job[] = [
     // On every instance: the row lock sees to it that one of them asks the platform.
     name: 'refresh tokens',
     everyMs: MINUTE,
+    leaderOnly: false,
     async run({ refreshTokens }) {
       const { refreshed, failed } = await refreshTokens()
       return refreshed + failed === 0 ? null : { refreshed, failed }
@@ -46,46 +47,40 @@ export const JOBS: readonly Job[] = [
   {
     name: 'make partitions',
     everyMs: 360 * MINUTE,
+    leaderOnly: true,
     async run({ sql, nowMs }) {
       const made = await ensurePartitions(sql, nowMs())
       return made.length === 0 ? null : { made }
     },
   },
-]
-
-export interface RunningJobs {
-  stop(): Promise<void>
-}
-
-export function startJobs(deps: JobDeps, jobs: readonly Job[] = JOBS): RunningJobs {
-  const running = new Set<Promise<void>>()
-  const timers = jobs.map((job) => {
-    let busy = false
-    const timer = setInterval(() => {
-      if (busy) return
-      busy = true
-      const turn = runJob(job, deps).finally(() => {
-        busy = false
-        running.delete(turn)
-      })
-      running.add(turn)
-    }, job.everyMs)
-    timer.unref()
-    return timer
-  })
-  return {
-    async stop() {
-      for (const timer of timers) clearInterval(timer)
-      await Promise.all(running)
+  {
+    name: 'delete old records',
+    everyMs: 60 * MINUTE,
+    leaderOnly: true,
+    async run({ sql, nowMs, retentionDays }) {
+      const deleted = await deleteOlderThan(sql, await retentionDays(), nowMs())
+      return deleted.records + deleted.recordings === 0 ? null : { ...deleted }
     },
-  }
-}
-
-async function runJob(job: Job, deps: JobDeps): Promise<void> {
-  try {
-    const result = await job.run(deps)
-    if (result) deps.log.info('job done', { job: job.name, ...result })
-  } catch (error) {
-    deps.log.error('job failed', { job: job.name, error })
-  }
-}
+  },
+  {
+    // USE-3: of instances that are gone.
+    name: 'fail lost requests',
+    everyMs: MINUTE / 12,
+    leaderOnly: true,
+    async run({ sql, instance, timeZone }) {
+      const { id: instanceId, silentMs } = instance
+      const failed = await failLostRequests({ sql, instanceId, silentMs, timeZone })
+      return failed === 0 ? null : { failed }
+    },
+  },
+  {
+    // USE-3: of this one. Each looks after its own, which nobody else can end.
+    name: 'end overdue requests',
+    everyMs: MINUTE / 4,
+    leaderOnly: false,
+    async run({ endOverdue }) {
+      const ended = endOverdue()
+      return ended === 0 ? null : { ended }
+    },
+  },
+]

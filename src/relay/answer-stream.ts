@@ -31,11 +31,12 @@ export async function answerStream(
 ): Promise<Response | Failure> {
   const { protocol, operation } = exchange.call
   const meter = protocol.meter(operation, framing)
+  const transform = transformOf(exchange, framing)
   const tap = createTap({
     body: answer.body,
     meter,
     gate: protocol.gate(operation, framing),
-    transform: transformOf(exchange, framing),
+    transform: exchange.recording ? exchange.recording.watch(transform) : transform,
     commitWaitMs: deps.settings.commitWaitMs,
     touch: call.watched.touch,
     onFirstData: () => {
@@ -56,10 +57,12 @@ export async function answerStream(
       ? { cause: 'first_byte_timeout', status: null, error: null, told: null }
       : failureOfStreamError(tap.faultError)
   }
+  exchange.progress = () => ({ reading: meter.read(), relayedBytes: tap.contentBytes })
   call.streaming()
   keepAlive(deps, exchange, call, tap.keepAlive)
   const type = framing === 'json-array' ? 'application/json' : 'text/event-stream'
   const headers = streamHeaders(answer.headers, exchange.id, deps.settings.maxRetryAfterMs, type)
+  exchange.recording?.noteAnswer(Object.entries(headers))
   return new Response(tap.readable(), { status: answer.status, headers })
 }
 

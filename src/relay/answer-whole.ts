@@ -45,8 +45,9 @@ export async function answerWhole(
     }
   }
   exchange.firstTokenMs = Math.round(performance.now() - exchange.startedAt)
+  const response = toResponse(deps, exchange, answer, renamed(exchange, body))
   conclude(deps, exchange, answer.status, reading, body.length)
-  return toResponse(deps, exchange, answer, renamed(exchange, body))
+  return response
 }
 
 /** The client's own fault, as the upstream said it: status and body pass (REL-12). */
@@ -57,6 +58,7 @@ export function passError(
   body: Uint8Array,
   error: UpstreamError,
 ): Response {
+  const response = toResponse(deps, exchange, answer, body)
   settle(deps, exchange, {
     ending: 'refused',
     httpStatus: answer.status,
@@ -65,12 +67,13 @@ export function passError(
     reading: null,
     relayedBytes: 0,
   })
-  return toResponse(deps, exchange, answer, body)
+  return response
 }
 
 function toResponse(deps: AnswerDeps, exchange: Exchange, answer: UpstreamAnswer, body: Uint8Array): Response {
   const headers = clientHeaders(answer.headers, exchange.id, deps.settings.maxRetryAfterMs)
   headers['content-type'] = answer.headers.get('content-type') ?? 'application/json'
+  exchange.recording?.noteAnswer(Object.entries(headers), body)
   return new Response(body as Uint8Array<ArrayBuffer>, { status: answer.status, headers })
 }
 

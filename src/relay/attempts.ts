@@ -11,7 +11,7 @@ import { denialOf, type Failure, judge } from '../core/failure.ts'
 import { type AttemptDeps, attempt } from './attempt.ts'
 import { type ChooseDeps, type Taken, takeAccount } from './choose.ts'
 import { type Exchange, elapsedMs, releaseSlot } from './exchange.ts'
-import { denialResponse } from './respond.ts'
+import { refusal } from './respond.ts'
 import { bindSession } from './session-binding.ts'
 import { settle } from './settle.ts'
 
@@ -30,6 +30,11 @@ export async function serve(deps: AttemptsDeps, exchange: Exchange): Promise<Res
   while (mayTry(deps, exchange, last)) {
     const taken = takeAccount(deps, exchange, tried)
     const choice: Taken = taken instanceof Promise ? await taken : taken
+    if (exchange.settled) {
+      // Ended for its age while it waited (USE-3): the slot that came after all goes back.
+      releaseSlot(exchange)
+      break
+    }
     if (typeof choice === 'string') {
       const pauseMs = RETRY_PAUSES_MS[retries]
       if (!last || pauseMs === undefined || !isWorthRetrying(exchange, last))
@@ -71,7 +76,7 @@ function isWorthRetrying(exchange: Exchange, last: Failure): boolean {
 /** Nobody is left: the last error as REL-12 maps it, or that there was no account at all (ACC-5). */
 function giveUp(deps: AttemptsDeps, exchange: Exchange, last: Failure | null, why: 'full' | 'none'): Response {
   const denial = last ? denialOf(last, deps.nowMs(), deps.settings.maxRetryAfterMs) : noAccount(exchange, why)
-  const response = denialResponse(exchange.call.protocol, denial, exchange.id)
+  const response = refusal(exchange, denial)
   const gone = exchange.clientGone
   settle(deps, exchange, {
     ending: gone ? 'client-gone' : last ? 'upstream-error' : 'refused',

@@ -10,6 +10,7 @@ import type { Attempt, ChoiceExplained } from '../core/receipt.ts'
 import type { Inspected, Operation, Protocol, Reading, RequestTarget } from '../protocols/protocol.ts'
 import type { AccountSlot } from '../state/account-slots.ts'
 import type { Admission } from '../state/limiter.ts'
+import type { Recording } from './recording.ts'
 
 /** What the HTTP room hands over: the request and which endpoint it is. */
 export interface Call {
@@ -23,6 +24,13 @@ export interface Call {
   address(): string | null
   /** Key given in the query (`?key=`, KEY-2), already taken out of `target`. */
   queryKey: string | null
+}
+
+/** What a response has said about itself, and how much of it went by. */
+export interface Progress {
+  reading: Reading | null
+  /** Bytes of the answer without what came before its content (BIL-9). */
+  relayedBytes: number
 }
 
 export interface Exchange {
@@ -55,6 +63,10 @@ export interface Exchange {
   upstreamModel: string | null
   upstreamRequestId: string | null
   firstTokenMs: number | null
+  /** How far a stream is, read when somebody asks (USE-4); null until its first byte goes to the client. */
+  progress: (() => Progress) | null
+  /** Headers and bodies, where they are to be kept (USE-1). */
+  recording: Recording | null
   clientGone: boolean
   /** What the step that is under way does when the client leaves (REL-14). */
   onClientGone: (() => void) | null

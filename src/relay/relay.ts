@@ -13,7 +13,8 @@ import { type AttemptsDeps, serve } from './attempts.ts'
 import { authenticate, type Caller, type FindKeyDeps } from './authenticate.ts'
 import type { Call, Exchange } from './exchange.ts'
 import { readBody } from './read-body.ts'
-import { denialResponse } from './respond.ts'
+import { startRecording } from './recording.ts'
+import { denialResponse, refusal } from './respond.ts'
 import { settle } from './settle.ts'
 
 export type RelayDeps = AttemptsDeps &
@@ -44,7 +45,7 @@ export function createRelay(deps: RelayDeps): Relay {
       nowMs,
     )
     if (isDenial(caller)) return denialResponse(call.protocol, caller, id)
-    const exchange = begin(call, caller, id, nowMs)
+    const exchange = begin(call, caller, { id, nowMs, recording: startRecording(deps.settings) })
     deps.live.add(exchange)
     const { key } = caller.policy
     if (key.expiresAfterDays !== null && key.expiresAtMs === null) deps.onFirstUse(key.id, nowMs)
@@ -60,16 +61,27 @@ export function createRelay(deps: RelayDeps): Relay {
 async function relayBody(deps: RelayDeps, exchange: Exchange): Promise<Response> {
   const { call, policy } = exchange
   const body = await readBody(call.request, deps.settings.maxBodyBytes)
+  if (exchange.settled) return tooLate(exchange)
   if (isDenial(body)) return refuse(deps, exchange, body)
   exchange.body = body
   const inspected = call.protocol.inspect(call.operation, body, call.target)
   if (isDenial(inspected)) return refuse(deps, exchange, inspected)
   exchange.inspected = inspected
   const denial = checkModel(policy, inspected.model) ?? (await admit(deps, exchange))
+  if (exchange.settled) return tooLate(exchange)
   return denial ? refuse(deps, exchange, denial) : serve(deps, exchange)
 }
 
-function begin(call: Call, caller: Caller, id: string, nowMs: number): Exchange {
+/** It was ended for its age while a step waited (USE-3): its record is written, and what was taken since goes back. */
+function tooLate(exchange: Exchange): Response {
+  void exchange.admission?.cancel()
+  const denial = deny('upstream_timeout', 'The request took too long.')
+  return denialResponse(exchange.call.protocol, denial, exchange.id)
+}
+
+type Beginning = Pick<Exchange, 'id' | 'recording'> & { nowMs: number }
+
+function begin(call: Call, caller: Caller, { id, nowMs, recording }: Beginning): Exchange {
   return {
     id,
     call,
@@ -93,6 +105,8 @@ function begin(call: Call, caller: Caller, id: string, nowMs: number): Exchange 
     upstreamModel: null,
     upstreamRequestId: null,
     firstTokenMs: null,
+    progress: null,
+    recording,
     clientGone: false,
     onClientGone: null,
     settled: false,
@@ -111,7 +125,7 @@ function watchClient(exchange: Exchange): void {
 
 /** Turned down by turnpike itself: nothing was sent, nothing is charged. */
 function refuse(deps: RelayDeps, exchange: Exchange, denial: Denial): Response {
-  const response = denialResponse(exchange.call.protocol, denial, exchange.id)
+  const response = refusal(exchange, denial)
   settle(deps, exchange, {
     ending: 'refused',
     httpStatus: response.status,
@@ -126,6 +140,7 @@ function refuse(deps: RelayDeps, exchange: Exchange, denial: Denial): Response {
 function crash(deps: RelayDeps, exchange: Exchange, error: unknown): Response {
   if (!exchange.clientGone) deps.onCrash(error, exchange.id)
   const denial = deny('internal_error', 'The gateway failed to handle this request.')
+  const response = refusal(exchange, denial)
   settle(deps, exchange, {
     ending: exchange.clientGone ? 'client-gone' : 'refused',
     httpStatus: exchange.clientGone ? 499 : 500,
@@ -134,5 +149,5 @@ function crash(deps: RelayDeps, exchange: Exchange, error: unknown): Response {
     reading: null,
     relayedBytes: 0,
   })
-  return denialResponse(exchange.call.protocol, denial, exchange.id)
+  return response
 }

@@ -1,5 +1,7 @@
+import type { RecordingSettings } from './recording.ts'
+
 /** What the request path may be told: plain numbers in ms and bytes, made once from the configuration by the composition root. */
-export interface RelaySettings {
+export interface RelaySettings extends RecordingSettings {
   runMode: 'standard' | 'simple'
   maxBodyBytes: number
   /** Largest non-stream answer that is taken in; beyond it the attempt fails. */
@@ -19,7 +21,6 @@ export interface RelaySettings {
   failoverBudgetMs: number
   queueTimeoutMs: number
   stickyWaitMs: number
-  recordClientIp: boolean
   unpricedModels: 'allow' | 'deny'
   /** Millionths; where no group says otherwise (BIL-6). */
   defaultRateMultiplier: number

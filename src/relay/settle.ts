@@ -10,20 +10,15 @@ import { type PriceBook, type ResolvedPrice, resolvePrice } from '../core/price-
 import type { Receipt, RequestStatus } from '../core/receipt.ts'
 import { type Ending, settle as settleUsage } from '../core/settlement.ts'
 import { NO_USAGE, totalTokens } from '../core/usage.ts'
-import type { Reading } from '../protocols/protocol.ts'
-import { type Exchange, elapsedMs, platformOf, releaseSlot } from './exchange.ts'
+import { type Exchange, elapsedMs, type Progress, platformOf, releaseSlot } from './exchange.ts'
 
 /** How a request ended, as the relay saw it. */
-export interface Outcome {
+export interface Outcome extends Progress {
   ending: Ending
   /** What the client was told, or would have been. */
   httpStatus: number
   errorCode: string | null
   errorMessage: string | null
-  /** What the response said about itself; null when nothing came. */
-  reading: Reading | null
-  /** Bytes of the answer that went by: without what came before its content, and none of what only says that there is no answer. */
-  relayedBytes: number
 }
 
 export interface SettleDeps {
@@ -97,10 +92,17 @@ function toReceipt(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Rece
   }
 }
 
+/** What would be recorded if the client left now (USE-4): the arithmetic of the end, on what is known so far. */
+export function soFar(deps: SettleDeps, exchange: Exchange): Pick<Receipt, 'usage' | 'costs'> {
+  const progress = exchange.progress?.() ?? { reading: null, relayedBytes: 0 }
+  return bill(deps, exchange, { ending: 'client-gone', ...progress })
+}
+
+type Billable = Progress & Pick<Outcome, 'ending'>
 type Billed = Pick<Receipt, 'usage' | 'iterations' | 'costs' | 'priced' | 'priceUsed' | 'metering'>
 
 /** Tokens to charge (BIL-9) and what they cost (BIL-6). An operation that is not metered has neither. */
-function bill(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Billed {
+function bill(deps: SettleDeps, exchange: Exchange, outcome: Billable): Billed {
   const { account, group } = exchange
   const { reading } = outcome
   const price = priceOf(deps, exchange, exchange.upstreamModel ?? exchange.inspected?.model ?? '')
@@ -135,7 +137,7 @@ function priceOf(deps: SettleDeps, exchange: Exchange, model: string): ResolvedP
 }
 
 /** Stand-ins for what was not measured, from sizes; asked for only when a report is missing. */
-function estimates(exchange: Exchange, outcome: Outcome, price: ResolvedPrice | null) {
+function estimates(exchange: Exchange, outcome: Progress, price: ResolvedPrice | null) {
   const { relayedBytes } = outcome
   if (outcome.reading?.usageCertainty === 'final') return { relayedTokens: null, estimatedInputTokens: 0 }
   const { protocol, operation } = exchange.call

@@ -54,7 +54,11 @@ describe('months of the usage log', () => {
     const { sql } = database
     await insertAt(...Array.from({ length: 1500 }, (_, index) => Date.UTC(2026, 7, 10) + index))
     const [before] = await sql`select sum(requests) as total from usage_daily where scope = 'all'`
-    expect(await deleteUsageRecordsBefore(sql, Date.UTC(2026, 7, 10) + 1200)).toEqual({ rows: 1201, partitions: 1 })
+    expect(await deleteUsageRecordsBefore(sql, Date.UTC(2026, 7, 10) + 1200)).toEqual({
+      records: 1203,
+      months: 1,
+      recordings: 0,
+    })
     expect(await countByPartition()).toEqual({ usage_records_2026_08: 300 })
     const [after] = await sql`select sum(requests) as total from usage_daily where scope = 'all'`
     expect(after).toEqual(before)

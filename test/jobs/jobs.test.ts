@@ -1,24 +1,73 @@
-import { expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { findApiKeyById } from '../../src/db/api-keys.ts'
+import { insertReceipts } from '../../src/db/receipts.ts'
 import { JOBS, type JobDeps } from '../../src/jobs/jobs.ts'
-import { withDatabase } from '../support/database.ts'
+import { newId } from '../../src/lib/ids.ts'
+import { type FreshDatabase, freshDatabase } from '../support/database.ts'
+import { makeReceipt, NOON } from '../support/receipts.ts'
 import { seedKey } from '../support/seed.ts'
 
-test('tokens are refreshed by a job of every minute, five tries before they expire; a quiet turn is not logged (ACC-10)', async () => {
-  const job = JOBS.find(({ name }) => name === 'refresh tokens')!
-  expect(job.everyMs).toBe(60_000)
-  const turn = (refreshed: number, failed: number) =>
-    job.run({ refreshTokens: async () => ({ refreshed, failed }) } as unknown as JobDeps)
-  expect(await turn(2, 1)).toEqual({ refreshed: 2, failed: 1 })
-  expect(await turn(0, 0)).toBeNull()
-})
+const DAY_MS = 86_400_000
 
-test('expired keys are disabled by a job of every minute, which reports how many (KEY-11)', async () => {
-  const job = JOBS.find(({ name }) => name === 'disable expired keys')!
-  expect(job.everyMs).toBe(60_000)
-  await withDatabase(async ({ db }) => {
-    for (const expiresAt of [new Date(1000), new Date(2000), new Date(2001), null]) await seedKey(db, { expiresAt })
-    const turn = () => job.run({ db, nowMs: () => 2000 } as unknown as JobDeps)
-    expect(await turn()).toEqual({ disabled: 2 })
-    expect(await turn()).toBeNull()
+let database: FreshDatabase
+beforeAll(async () => {
+  database = await freshDatabase()
+})
+afterAll(() => database.drop())
+
+const jobNamed = (name: string) => JOBS.find((job) => job.name === name)!
+const run = (name: string, deps: Partial<JobDeps> = {}) =>
+  jobNamed(name).run({
+    ...database,
+    nowMs: () => NOON,
+    timeZone: 'UTC',
+    instance: { id: newId(), silentMs: 30_000 },
+    ...deps,
+  } as JobDeps)
+
+describe('the table of jobs', () => {
+  test('what changes the shared database is done by one instance; what is an instance’s own by each (OPS-4)', () => {
+    const own = JOBS.filter(({ leaderOnly }) => !leaderOnly).map(({ name }) => name)
+    expect(own).toEqual(['refresh tokens', 'end overdue requests'])
+    expect(new Set(JOBS.map(({ name }) => name)).size).toBe(JOBS.length)
+  })
+
+  test('tokens are refreshed by a job of every minute, five tries before they expire; a quiet turn is not logged (ACC-10)', async () => {
+    expect(jobNamed('refresh tokens').everyMs).toBe(60_000)
+    const turn = (refreshed: number, failed: number) =>
+      run('refresh tokens', { refreshTokens: async () => ({ refreshed, failed }) })
+    expect(await turn(2, 1)).toEqual({ refreshed: 2, failed: 1 })
+    expect(await turn(0, 0)).toBeNull()
+  })
+
+  test('expired active keys are disabled, not deleted, and counted; the rest is left alone (KEY-11)', async () => {
+    const { db } = database
+    const expired = await seedKey(db, { expiresAt: new Date(NOON) })
+    const valid = await seedKey(db, { expiresAt: new Date(NOON + 1) })
+    expect(jobNamed('disable expired keys').everyMs).toBe(60_000)
+    expect(await run('disable expired keys')).toEqual({ disabled: 1 })
+    expect(await run('disable expired keys')).toBeNull()
+    expect(await findApiKeyById(db, expired.id)).toMatchObject({ active: false, deletedAt: null })
+    expect(await findApiKeyById(db, valid.id)).toMatchObject({ active: true })
+  })
+
+  test('records older than the setting go, at 0 days none does (USE-18)', async () => {
+    const old = makeReceipt({ createdAtMs: NOON - 3 * DAY_MS - 1 })
+    const young = makeReceipt({ createdAtMs: NOON - 3 * DAY_MS })
+    await insertReceipts(database.sql, [old, young], { timeZone: 'UTC' })
+    expect(await run('delete old records', { retentionDays: async () => 0 })).toBeNull()
+    expect(await run('delete old records', { retentionDays: async () => 3 })).toEqual({
+      records: 1,
+      months: 0,
+      recordings: 0,
+    })
+    const left = await database.sql<{ id: string }[]>`select id from usage_records`
+    expect(left.map(({ id }) => id)).toEqual([young.id])
+  })
+
+  test('lost and overdue requests are told when there are any (USE-3)', async () => {
+    expect(await run('fail lost requests')).toBeNull()
+    expect(await run('end overdue requests', { endOverdue: () => 2 })).toEqual({ ended: 2 })
+    expect(await run('end overdue requests', { endOverdue: () => 0 })).toBeNull()
   })
 })

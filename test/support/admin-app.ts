@@ -1,5 +1,6 @@
 /** The whole admin API over a real database, without a port. */
 import { type Admin, createAdmin } from '../../src/admin/admin.ts'
+import { type LiveSource, NOTHING_LIVE } from '../../src/admin/live.ts'
 import { openAccess } from '../../src/app/open-access.ts'
 import { openPrices } from '../../src/app/open-prices.ts'
 import { RuntimeSettings, RuntimeSettingsPatch, readConfig, runtimeSettingsOf } from '../../src/config.ts'
@@ -28,8 +29,8 @@ export interface Answer {
   json: any
 }
 
-/** `environment`: settings that a test needs. */
-export async function adminApp(environment: Record<string, string> = {}) {
+/** `environment`: settings that a test needs; `live`: requests under way. */
+export async function adminApp(environment: Record<string, string> = {}, live: LiveSource = NOTHING_LIVE) {
   const database = await freshDatabase()
   await insertDefaultGroups(database.db)
   const opened = await openPrices(database.db)
@@ -46,6 +47,8 @@ export async function adminApp(environment: Record<string, string> = {}) {
   const box = createSecretbox('encryption key of the tests')
   const admin: Admin = createAdmin({
     db: database.db,
+    sql: database.sql,
+    live,
     box,
     pepper: deriveSecret('encryption key of the tests', 'api key pepper v1'),
     apiKeyPrefix: 'tp_',
@@ -87,22 +90,44 @@ export async function adminApp(environment: Record<string, string> = {}) {
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
     const answer = await app.handle(request)
-    const text = await answer.text()
-    const json = text === '' ? null : JSON.parse(text)
-    if (answer.ok) checkAnswer(calls, method, path, answer.status, json)
+    const contentType = answer.headers.get('content-type')
+    const isFeed = contentType === 'text/event-stream'
+    const text = isFeed ? await firstChunk(answer) : await answer.text()
+    const json = contentType === 'application/json' ? JSON.parse(text) : null
+    if (answer.ok) checkAnswer(calls, method, path, { status: answer.status, contentType, json })
     return { status: answer.status, headers: answer.headers, text, json }
   }
   return { database, admin, app, calls, ask, lines, changes, keyUsages, usageReads, time, log }
 }
 
+/** A feed has no end: its reader leaves after the first event. */
+async function firstChunk(answer: globalThis.Response): Promise<string> {
+  const reader = answer.body!.getReader()
+  const { value } = await reader.read()
+  await reader.cancel()
+  return new TextDecoder().decode(value)
+}
+
+interface Answered {
+  status: number
+  contentType: string | null
+  json: unknown
+}
+
 /** Every good answer of every test must be what Swagger says of it. */
-function checkAnswer(calls: readonly Call[], method: string, path: string, status: number, json: unknown): void {
+function checkAnswer(calls: readonly Call[], method: string, path: string, answered: Answered): void {
+  const { status, contentType, json } = answered
   const [plain = ''] = path.split('?')
   const fits = (call: Call) =>
     call.method === method && new RegExp(`^${call.path.replace(/:\w+/, '[^/]+')}$`).test(plain)
   const call = calls.find((candidate) => candidate.path === plain && fits(candidate)) ?? calls.find(fits)
   if (!call) return
   if (status !== call.status) throw new Error(`${method} ${path} answered ${status}, documented is ${call.status}`)
+  if (call.streams) {
+    if (!Object.hasOwn(call.streams, String(contentType).split(';')[0] ?? ''))
+      throw new Error(`${method} ${path}: ${contentType} is not documented`)
+    return
+  }
   const mismatch = call.answer ? checkValue(call.answer, json) : json === null ? null : { message: 'no body expected' }
   if (mismatch) throw new Error(`${method} ${path}: the answer is not as documented: ${mismatch.message}`)
 }

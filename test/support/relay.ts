@@ -75,6 +75,9 @@ const SETTINGS: RelaySettings = {
   queueTimeoutMs: 10_000,
   stickyWaitMs: 1000,
   recordClientIp: false,
+  recordHeaders: false,
+  recordBodies: false,
+  recordBodyBytes: 16_384,
   unpricedModels: 'allow',
   defaultRateMultiplier: 1_000_000,
 }
@@ -170,7 +173,7 @@ export async function createTestRelay(options: TestRelayOptions) {
     const request = new Request(url.href, {
       method: 'POST',
       headers: { ...authorization, 'content-type': 'application/json', ...over.headers },
-      body: typeof body === 'string' ? body : JSON.stringify(body),
+      body: typeof body === 'string' || body instanceof ReadableStream ? body : JSON.stringify(body),
       ...(over.signal ? { signal: over.signal } : {}),
     })
     return relay({

@@ -6,8 +6,10 @@ import { auditCalls } from './audit.ts'
 import type { Call } from './call.ts'
 import { groupCalls } from './groups.ts'
 import { keyCalls } from './keys.ts'
+import { liveCalls } from './live.ts'
 import { priceCalls } from './prices.ts'
 import { proxyCalls } from './proxies.ts'
+import { retentionCalls } from './retention.ts'
 import { type SettingsSchemas, settingsCalls } from './settings.ts'
 import { subscriptionCalls } from './subscriptions.ts'
 import { tokenCalls } from './tokens.ts'
@@ -25,6 +27,8 @@ export function adminCalls(admin: Admin, settings: SettingsSchemas): Call[] {
     ...subscriptionCalls(admin.subscriptions),
     ...priceCalls(admin.prices),
     ...usageCalls(admin.usage),
+    ...liveCalls(admin.live),
+    ...retentionCalls(admin.retention),
     ...settingsCalls(admin.settings, settings),
     ...auditCalls(admin.audit),
     ...tokenCalls(admin.tokens),

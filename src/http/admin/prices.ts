@@ -53,7 +53,12 @@ function listCall(prices: PricesAdmin): Call {
 }
 
 function resolveCall(prices: PricesAdmin): Call {
-  const model = Type.String({ minLength: 1, maxLength: 300, description: 'Model as a client names it' })
+  const model = Type.String({
+    minLength: 1,
+    maxLength: 300,
+    description: 'Model as a client names it',
+    example: 'gpt-4o',
+  })
   return call({
     method: 'GET',
     path: `${path}/resolve`,

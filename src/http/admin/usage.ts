@@ -6,6 +6,7 @@ import { fromUsd, toUsd } from '../../core/money.ts'
 import { PLATFORMS } from '../../core/platform.ts'
 import { BILLING_TYPES, REQUEST_STATUSES } from '../../core/receipt.ts'
 import { oneOf, TIME_PATTERN } from '../../schema/field.ts'
+import { NullableRecording, showRecording } from '../../schema/recording-views.ts'
 import { RequestView, UsageRecordView } from '../../schema/usage-record-views.ts'
 import { type Call, call } from './call.ts'
 import { listAnswer, listQuery, showPage, toPageQuery } from './lists.ts'
@@ -33,7 +34,12 @@ const query = listQuery({
   ),
 })
 
-export function usageCalls({ list, find, reprice }: Admin['usage']): Call[] {
+const RequestAnswer = Type.Object(
+  { ...RequestView.schema.properties, recording: NullableRecording },
+  { title: 'Request', additionalProperties: false },
+)
+
+export function usageCalls({ list, find, findRecording, reprice }: Admin['usage']): Call[] {
   const tag = 'Usage'
   const listCall = call({
     method: 'GET',
@@ -56,13 +62,15 @@ export function usageCalls({ list, find, reprice }: Admin['usage']): Call[] {
     tag,
     summary: 'Get one request',
     description:
-      'By the id in `x-turnpike-request-id`: every attempt, and why other accounts were passed over (ACC-17).',
+      'By the id in `x-turnpike-request-id`: every attempt, why other accounts were passed over (ACC-17), and headers and bodies where they are recorded (USE-1).',
     status: 200,
-    answer: RequestView.schema,
+    answer: RequestAnswer,
     problems: [404],
-    handle: async ({ id }) => {
+    handle: async ({ id, actor }) => {
       const record = await find(id)
-      return record && RequestView.show(record)
+      if (record === null) return null
+      const recording = actor.role === 'admin' ? await findRecording(id) : null
+      return { ...RequestView.show(record), recording: recording && showRecording(recording) }
     },
   })
   return [listCall, requestCall, repriceCall(reprice)]
