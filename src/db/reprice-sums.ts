@@ -10,6 +10,8 @@ export interface Difference {
   costNano: Nano
   cacheReadCostNano: Nano
   cacheWriteCostNano: Nano
+  cacheSavingNano: Nano
+  cacheSurchargeNano: Nano
   chargedNano: Nano
   upstreamCostNano: Nano
 }
@@ -43,12 +45,15 @@ function toSource(differences: readonly Difference[]): SQL {
     cost_nano: String(difference.costNano),
     cache_read_cost_nano: String(difference.cacheReadCostNano),
     cache_write_cost_nano: String(difference.cacheWriteCostNano),
+    cache_saving_nano: String(difference.cacheSavingNano),
+    cache_surcharge_nano: String(difference.cacheSurchargeNano),
     charged_nano: String(difference.chargedNano),
     upstream_cost_nano: String(difference.upstreamCostNano),
   }))
   return sql`json_to_recordset(${JSON.stringify(rows)}::text::json) as difference (created_at timestamptz, user_id uuid,
     key_id uuid, account_id uuid, group_id uuid, platform text, model text, billing_type text, cost_nano bigint,
-    cache_read_cost_nano bigint, cache_write_cost_nano bigint, charged_nano bigint, upstream_cost_nano bigint)`
+    cache_read_cost_nano bigint, cache_write_cost_nano bigint, cache_saving_nano bigint,
+    cache_surcharge_nano bigint, charged_nano bigint, upstream_cost_nano bigint)`
 }
 
 async function addToTotals(db: Db, source: SQL): Promise<void> {
@@ -75,9 +80,10 @@ async function addToRollup(db: Db, source: SQL, { table, bucket, expression }: R
   const [into, column] = [sql.identifier(table), sql.identifier(bucket)]
   await db.execute(sql`
     insert into ${into} as rollup (scope, scope_id, ${column}, platform, model, unpriced_requests, cost_nano,
-      cache_read_cost_nano, cache_write_cost_nano, charged_nano, upstream_cost_nano)
+      cache_read_cost_nano, cache_write_cost_nano, cache_saving_nano, cache_surcharge_nano, charged_nano, upstream_cost_nano)
     select scope, scope_id, ${expression} as bucket, platform, model, -count(*), sum(cost_nano),
-      sum(cache_read_cost_nano), sum(cache_write_cost_nano), sum(charged_nano), sum(upstream_cost_nano)
+      sum(cache_read_cost_nano), sum(cache_write_cost_nano), sum(cache_saving_nano), sum(cache_surcharge_nano),
+      sum(charged_nano), sum(upstream_cost_nano)
     from ${source} cross join lateral (values ${sql.raw(ROLLUP_OWNERS)}) as owner (scope, scope_id)
     where scope_id is not null
     group by scope, scope_id, bucket, platform, model
@@ -87,6 +93,8 @@ async function addToRollup(db: Db, source: SQL, { table, bucket, expression }: R
       cost_nano = rollup.cost_nano + excluded.cost_nano,
       cache_read_cost_nano = rollup.cache_read_cost_nano + excluded.cache_read_cost_nano,
       cache_write_cost_nano = rollup.cache_write_cost_nano + excluded.cache_write_cost_nano,
+      cache_saving_nano = rollup.cache_saving_nano + excluded.cache_saving_nano,
+      cache_surcharge_nano = rollup.cache_surcharge_nano + excluded.cache_surcharge_nano,
       charged_nano = rollup.charged_nano + excluded.charged_nano,
       upstream_cost_nano = rollup.upstream_cost_nano + excluded.upstream_cost_nano`)
 }

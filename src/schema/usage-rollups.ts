@@ -21,7 +21,7 @@ const sums = () => ({
   requests: tally('requests').notNull().default(0),
   completedRequests: tally('completed_requests').notNull().default(0),
   failedRequests: tally('failed_requests').notNull().default(0),
-  /** Requests that read from a cache (USE-16). */
+  /** Completed requests that read from a cache (USE-16). */
   cacheHitRequests: tally('cache_hit_requests').notNull().default(0),
   unpricedRequests: tally('unpriced_requests').notNull().default(0),
   inputTokens: tally('input_tokens').notNull().default(0),
@@ -33,6 +33,8 @@ const sums = () => ({
   costNano: nano('cost_nano').notNull().default(ZERO_NANO),
   cacheReadCostNano: nano('cache_read_cost_nano').notNull().default(ZERO_NANO),
   cacheWriteCostNano: nano('cache_write_cost_nano').notNull().default(ZERO_NANO),
+  cacheSavingNano: nano('cache_saving_nano').notNull().default(ZERO_NANO),
+  cacheSurchargeNano: nano('cache_surcharge_nano').notNull().default(ZERO_NANO),
   chargedNano: nano('charged_nano').notNull().default(ZERO_NANO),
   upstreamCostNano: nano('upstream_cost_nano').notNull().default(ZERO_NANO),
   durationMs: tally('duration_ms').notNull().default(0),
