@@ -3,17 +3,21 @@
 import { type AuditFilter, listAuditEntries } from '../db/audit-log.ts'
 import type { PageQuery } from '../db/page.ts'
 import { findUsageRecordById, listUsageRecords, type UsageFilter } from '../db/usage.ts'
+import { readUsageRecords } from '../db/usage-export.ts'
 import { type AccountAccess, createAccountAccessAdmin } from './account-access.ts'
 import { createAccountsAdmin } from './accounts.ts'
+import { type ActivityCache, createActivityCache } from './activity-cache.ts'
 import { createAdminTokensAdmin } from './admin-tokens.ts'
 import { createGroupsAdmin } from './groups.ts'
 import { createKeysAdmin } from './keys.ts'
+import { createPauseReports } from './pause-reports.ts'
 import type { PriceRefreshDeps } from './price-refresh.ts'
 import { createPricesAdmin } from './prices.ts'
 import { createProxiesAdmin } from './proxies.ts'
 import { createReprice } from './reprice.ts'
 import { createSettingsAdmin, type Settings } from './settings.ts'
 import { createSubscriptionsAdmin } from './subscriptions.ts'
+import { createUsageReports } from './usage-reports.ts'
 import { createUsersAdmin } from './users.ts'
 
 export type Admin = ReturnType<typeof createAdmin>
@@ -24,6 +28,8 @@ export function createAdmin(
     configured: Readonly<Settings>
     access: AccountAccess
     timeZone: string
+    /** Only a process that answers many needs one that outlives it. */
+    activityCache?: ActivityCache
   },
 ) {
   const { db } = deps
@@ -44,8 +50,11 @@ export function createAdmin(
     audit: { list: (query: PageQuery & AuditFilter) => listAuditEntries(db, query) },
     usage: {
       list: (query: PageQuery & UsageFilter) => listUsageRecords(db, query),
+      read: (filter: UsageFilter) => readUsageRecords(db, filter),
       find: (id: string) => findUsageRecordById(db, id),
       reprice: createReprice({ ...deps, defaultMultiplier }),
+      ...createUsageReports({ ...deps, activityCache: deps.activityCache ?? createActivityCache(deps.clock) }),
+      ...createPauseReports(deps),
     },
   }
 }

@@ -55,7 +55,7 @@ export async function findUsageRecordById(db: Db, id: string): Promise<UsageReco
   return row ?? null
 }
 
-function conditionsOf(filter: UsageFilter): (SQL | undefined)[] {
+export function conditionsOf(filter: UsageFilter): (SQL | undefined)[] {
   const { from, to, minCostNano } = filter
   return [
     from && gte(usageRecords.createdAt, from),
@@ -84,6 +84,6 @@ function isId(
 }
 
 /** A row comparison, because Postgres answers it by one walk of the index. */
-function isBefore({ at, id }: { at: Date; id: string }): SQL {
+export function isBefore({ at, id }: { at: Date; id: string }): SQL {
   return sql`(${usageRecords.createdAt}, ${usageRecords.id}) < (${at.toISOString()}::timestamptz, ${id}::uuid)`
 }

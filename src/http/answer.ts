@@ -39,7 +39,11 @@ export function jsonAnswer(value: unknown, options: AnswerOptions = {}): Respons
   return textAnswer(JSON.stringify(value), 'application/json', options)
 }
 
-export function textAnswer(body: string | Blob | null, contentType: string, options: AnswerOptions = {}): Response {
+export function textAnswer(
+  body: string | Blob | ReadableStream<Uint8Array> | null,
+  contentType: string,
+  options: AnswerOptions = {},
+): Response {
   const { status = 200, requestId = newId(), headers = {} } = options
   return new Response(body, {
     status,

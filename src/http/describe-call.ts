@@ -89,7 +89,8 @@ function responsesOf(call: Call): Record<string, object> {
     ...(call.method === 'GET' || call.readOnly ? [] : [403]),
   ]
   statuses.push(...call.problems, ...(call.body ? [422] : []), 429, 503)
-  const success = call.answer ? { description: 'Done', content: jsonContent(call.answer) } : { description: 'Done' }
+  const content = call.answer ? jsonContent(call.answer) : call.streams ? streamContent(call.streams) : undefined
+  const success = content ? { description: 'Done', content } : { description: 'Done' }
   const failures = statuses.map((status) => [String(status), problemResponse(status)] as const)
   return { [call.status]: success, ...Object.fromEntries(failures) }
 }
@@ -97,6 +98,11 @@ function responsesOf(call: Call): Record<string, object> {
 function problemResponse(status: number): object {
   const { description, ...error } = PROBLEMS[status]!
   return { description, content: { 'application/json': { schema: ErrorBody, example: { error } } } }
+}
+
+function streamContent(streams: NonNullable<Call['streams']>): object {
+  const told = Object.entries(streams).map(([type, example]) => [type, { schema: Type.String(), example }])
+  return Object.fromEntries(told)
 }
 
 function jsonContent(schema: TSchema, example: unknown = exampleOf(schema)): object {

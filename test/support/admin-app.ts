@@ -1,4 +1,5 @@
 /** The whole admin API over a real database, without a port. */
+import { createActivityCache } from '../../src/admin/activity-cache.ts'
 import { type Admin, createAdmin } from '../../src/admin/admin.ts'
 import { openAccess } from '../../src/app/open-access.ts'
 import { openPrices } from '../../src/app/open-prices.ts'
@@ -40,6 +41,7 @@ export async function adminApp(environment: Record<string, string> = {}) {
   const clock = { nowMs: () => time.nowMs }
   const log = createLog({ pretty: false, write: (line) => lines.push(line) })
   const box = createSecretbox('encryption key of the tests')
+  const activityCache = createActivityCache(clock)
   const admin: Admin = createAdmin({
     db: database.db,
     box,
@@ -50,7 +52,9 @@ export async function adminApp(environment: Record<string, string> = {}) {
     prices: async () => opened.prices,
     priceSource: config.priceSource,
     timeZone: config.timezone,
+    activityCache,
     async onChange(change) {
+      if (change.kind === 'user') activityCache.forgetUser(change.id)
       changes.push(change)
       if (change.kind === 'price') await opened.reload()
     },
@@ -80,7 +84,8 @@ export async function adminApp(environment: Record<string, string> = {}) {
     })
     const answer = await app.handle(request)
     const text = await answer.text()
-    const json = text === '' ? null : JSON.parse(text)
+    const isJson = answer.headers.get('content-type') === 'application/json'
+    const json = isJson ? JSON.parse(text) : null
     if (answer.ok) checkAnswer(calls, method, path, answer.status, json)
     return { status: answer.status, headers: answer.headers, text, json }
   }

@@ -8,6 +8,7 @@ import type { Static, TObject, TSchema } from '@sinclair/typebox'
 import type { Actor } from '../../admin/actor.ts'
 import type { Fault } from '../../core/fault.ts'
 import type { Problem } from '../answer.ts'
+import type { StreamedAnswer } from '../stream-answer.ts'
 
 export interface CallInput<Query, Body> {
   /** The `{id}` (or other single parameter) of the path; '' when there is none. */
@@ -19,7 +20,7 @@ export interface CallInput<Query, Body> {
 }
 
 /** Null: no such thing (404). A Fault: the wish makes no sense (422) or collides (409). */
-export type CallResult<Answer> = Answer | null | Fault | Problem
+export type CallResult<Answer> = Answer | null | Fault | Problem | StreamedAnswer
 
 export interface Call {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -41,6 +42,8 @@ export interface Call {
   maxBodyBytes?: number
   status: 200 | 201 | 204
   answer?: TSchema
+  /** Instead of an answer in JSON: the types of what is streamed, each with an example. */
+  streams?: Readonly<Record<string, string>>
   /** Statuses beyond those that every call may give. */
   problems: readonly (404 | 409)[]
   handle(input: CallInput<never, never>): Promise<CallResult<unknown>>

@@ -11,6 +11,7 @@ import { newId } from '../../lib/ids.ts'
 import type { Log } from '../../lib/log.ts'
 import { isProblem, jsonAnswer, type Problem, problem, problemAnswer, textAnswer } from '../answer.ts'
 import type { AddressSource } from '../client-address.ts'
+import { isStreamed, streamAnswer } from '../stream-answer.ts'
 import type { Call } from './call.ts'
 import { readBody, readQuery } from './read-input.ts'
 
@@ -37,6 +38,11 @@ export async function serveCall(call: Call, incoming: Incoming, deps: ServeDeps)
   try {
     const result = await runCall(call, incoming, deps, requestId)
     if (isProblem(result)) return problemAnswer(result, requestId)
+    if (isStreamed(result)) {
+      const onFailure = (error: unknown) =>
+        deps.log.error('a streamed answer broke off', { requestId, path: call.path, error })
+      return streamAnswer(result, { requestId, onFailure })
+    }
     if (call.status === 204) return textAnswer(null, '', { status: 204, requestId })
     return jsonAnswer(result, { status: call.status, requestId })
   } catch (error) {
