@@ -73,7 +73,7 @@ try {
   for (const { name, run, plain } of REPORTS) {
     evict()
     await withDatabase(async (database) => {
-      const deps = { db: database.db, nowMs: NOW, timeZone: TIME_ZONE }
+      const deps = { db: database.db, sql: database.sql, nowMs: NOW, timeZone: TIME_ZONE }
       const cold = await elapsed(() => run(deps))
       const warm: number[] = []
       for (let time = 0; time < WARM_RUNS; time++) warm.push(await elapsed(() => run(deps)))
