@@ -11,10 +11,11 @@ import { type Range, type RangeWish, readRange } from '../core/report-range.ts'
 import { type CacheHitsRow, type CacheSums, listCacheHits, sumCacheHits } from '../db/cache-hits.ts'
 import type { Db } from '../db/client.ts'
 import type { Owner } from '../db/owner-names.ts'
+import { type Page, type PageQuery, toPage } from '../db/page.ts'
 import type { RollupQuery } from '../db/rollup-source.ts'
 import { listTopUsers, type TopUserRow } from '../db/top-users.ts'
 import { type ActivityRow, listUsageActivity } from '../db/usage-activity.ts'
-import { listUsageSummary, type SummaryRow } from '../db/usage-summary.ts'
+import { decodePlace, encodePlace, listUsageSummary, type SummaryRow } from '../db/usage-summary.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { CacheGroup } from '../schema/cache-report-views.ts'
 import type { TopBy } from '../schema/usage-report-views.ts'
@@ -37,6 +38,10 @@ export interface ReportWish extends RangeWish {
   model?: string
 }
 
+export interface SummaryPage extends Page<SummaryRow> {
+  range: Range
+}
+
 export interface ActivityDay {
   day: string
   requests: number
@@ -45,6 +50,8 @@ export interface ActivityDay {
   upstreamCostNano: Nano
 }
 
+/** A page needs few of a year's days: the others are not read for it. */
+const PERIODS_AT_ONCE = 32
 /** Periods of a summary; days of a heat map; the longest span of the others. */
 const USUAL: Record<Period, number> = { day: 30, week: 12, month: 12 }
 const MOST_PERIODS = 400
@@ -57,12 +64,22 @@ export function createUsageReports(deps: UsageReportDeps) {
   const rangeOf = (wish: RangeWish, rules: { period: Period; usual: number; most: number; together?: boolean }) =>
     readRange(wish, { ...rules, nowMs: clock.nowMs(), configuredZone })
 
-  async function summary(wish: ReportWish & { period: Period }): Promise<{ range: Range; rows: SummaryRow[] } | Fault> {
+  async function summary(wish: ReportWish & PageQuery & { period: Period }): Promise<SummaryPage | Fault> {
     const { period } = wish
     const range = rangeOf(wish, { period, usual: USUAL[period], most: MOST_PERIODS })
     if (isFault(range)) return range
     const query = toQuery(wish, range)
-    return isFault(query) ? query : { range, rows: await listUsageSummary(db, query) }
+    if (isFault(query)) return query
+    const after = decodePlace(wish.cursor ?? null, range.buckets)
+    if (isFault(after)) return after
+    const { limit } = wish
+    const rows: SummaryRow[] = []
+    const { length } = range.buckets
+    for (let first = after?.bucket ?? 0; first < length && rows.length <= limit; first += PERIODS_AT_ONCE) {
+      const pieces = only(query.pieces, (bucket) => bucket >= first && bucket < first + PERIODS_AT_ONCE)
+      rows.push(...(await listUsageSummary(db, { ...query, pieces, after, limit: limit + 1 - rows.length })))
+    }
+    return { range, ...toPage(rows, limit, (row) => encodePlace(row, range.buckets)) }
   }
 
   async function activity(

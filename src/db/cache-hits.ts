@@ -44,7 +44,7 @@ export async function listCacheHits(
   const named = isOwner ? namedBy(groupBy) : sql`null::text as name from hits`
   const rows = await db.execute(sql`
     with hits as (
-      select ${column} as of, ${sumColumns(SUMMED)} from ${rollupRows(query)}
+      select ${column} as of, ${sumColumns(SUMMED)} from ${rollupRows(query, SUMMED)}
       group by ${column} order by sum(cache_read_tokens) desc, ${column} limit ${query.limit}
     )
     select hits.*, ${named} order by "cacheReadTokens" desc, of`)
@@ -55,7 +55,7 @@ export async function listCacheHits(
 export async function sumCacheHits(db: Db, query: RollupQuery): Promise<CacheSums> {
   const zeros = SUMMED.map((name) => `coalesce("${name}", 0) as "${name}"`).join(', ')
   const [row] = await db.execute(
-    sql`select ${sql.raw(zeros)} from (select ${sumColumns(SUMMED)} from ${rollupRows(query)}) as sums`,
+    sql`select ${sql.raw(zeros)} from (select ${sumColumns(SUMMED)} from ${rollupRows(query, SUMMED)}) as sums`,
   )
   return row as unknown as CacheSums
 }

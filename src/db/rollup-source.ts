@@ -4,7 +4,7 @@
  */
 import { type SQL, sql } from 'drizzle-orm'
 import type { Pieces } from '../core/rollup-pieces.ts'
-import { ROLLUP_SUMS, type RollupScope, usageHourly } from '../schema/usage-rollups.ts'
+import { type ROLLUP_SUMS, type RollupScope, usageHourly } from '../schema/usage-rollups.ts'
 import { cleanText } from './page.ts'
 
 export interface RollupQuery {
@@ -19,12 +19,13 @@ export interface RollupQuery {
 export type RollupSum = (typeof ROLLUP_SUMS)[number]
 export type Sums<Name extends RollupSum> = Record<Name, bigint>
 
-/** A table expression: bucket, scope_id, platform, model and all sums. */
-export function rollupRows(query: RollupQuery): SQL {
+/** A table expression: bucket, scope_id, platform, model and the sums named. */
+export function rollupRows(query: RollupQuery, sums: readonly RollupSum[]): SQL {
   const { days, hours } = query.pieces
+  const columns = sums.map(columnOf)
   const parts = [
-    piecesJoin(query, { table: 'usage_daily', column: 'day', rows: days.map(dayRow) }),
-    piecesJoin(query, { table: 'usage_hourly', column: 'hour', rows: hours.map(hourRow) }),
+    piecesJoin(query, { table: 'usage_daily', column: 'day', rows: days.map(dayRow), columns }),
+    piecesJoin(query, { table: 'usage_hourly', column: 'hour', rows: hours.map(hourRow), columns }),
   ].filter((part) => part !== null)
   return sql`(${sql.join(parts, sql` union all `)}) as rollup`
 }
@@ -34,7 +35,7 @@ export function sumColumns(names: readonly RollupSum[]): SQL {
   return sql.raw(names.map((name) => `sum(${columnOf(name)})::bigint as "${name}"`).join(', '))
 }
 
-export function columnOf(name: RollupSum): string {
+function columnOf(name: RollupSum): string {
   return usageHourly[name].name
 }
 
@@ -47,22 +48,27 @@ interface Joined {
   table: 'usage_daily' | 'usage_hourly'
   column: 'day' | 'hour'
   rows: string[]
+  columns: string[]
 }
 
-/** One walk of an index for each piece. The scope is written out: it decides which partition is read. */
-function piecesJoin(query: RollupQuery, { table, column, rows }: Joined): SQL | null {
+/**
+ * One walk of an index for each piece: `offset 0` keeps the planner from a plain join, for which it reads all rows of the scope and holds
+ * each against each piece (0.9 s instead of 20 ms for a heat map). The scope is written out: it decides which partition is read.
+ */
+function piecesJoin(query: RollupQuery, { table, column, rows, columns }: Joined): SQL | null {
   if (rows.length === 0) return null
   const { scope, platform, model } = query
   const scopeId = scope === 'all' ? '' : query.scopeId
   const conditions = [
-    sql.raw(`source.scope = '${scope}' and source.${column} >= piece.since and source.${column} < piece.until`),
-    scopeId === undefined ? null : sql`source.scope_id = ${scopeId}`,
-    platform === undefined ? null : sql`source.platform = ${platform}`,
-    model === undefined ? null : sql`source.model = ${cleanText(model)}`,
+    sql.raw(`scope = '${scope}' and ${column} >= piece.since and ${column} < piece.until`),
+    scopeId === undefined ? null : sql`scope_id = ${scopeId}`,
+    platform === undefined ? null : sql`platform = ${platform}`,
+    model === undefined ? null : sql`model = ${cleanText(model)}`,
   ].filter((condition) => condition !== null)
-  return sql`select piece.bucket, source.scope_id, source.platform, source.model, ${sql.raw(SUM_COLUMNS)}
+  return sql`select piece.bucket, sums.*
     from (values ${sql.raw(rows.join(', '))}) as piece (bucket, since, until)
-    join ${sql.identifier(table)} as source on ${sql.join(conditions, sql` and `)}`
+    cross join lateral (
+      select scope_id, platform, model, ${sql.raw(columns.join(', '))} from ${sql.identifier(table)}
+      where ${sql.join(conditions, sql` and `)} offset 0
+    ) as sums`
 }
-
-const SUM_COLUMNS = ROLLUP_SUMS.map((name) => `source.${columnOf(name)}`).join(', ')

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm'
 import type { TopBy } from '../schema/usage-report-views.ts'
 import type { Db } from './client.ts'
 import { type RollupQuery, rollupRows, type Sums, sumColumns } from './rollup-source.ts'
-import { TOTAL_TOKENS } from './token-sum.ts'
+import { TOKEN_LEAVES, TOTAL_TOKENS } from './token-sum.ts'
 
 const ORDER: Record<TopBy, string> = { cost: '"costNano"', tokens: '"totalTokens"', requests: 'requests' }
 const SUMMED = ['requests', 'failedRequests', 'costNano', 'chargedNano', 'upstreamCostNano'] as const
@@ -25,7 +25,7 @@ export async function listTopUsers(
     select top.*, users.username, users.email, users.deleted_at is not null as deleted
     from (
       select scope_id as "userId", ${sql.raw(TOTAL_TOKENS)}::bigint as "totalTokens", ${sumColumns(SUMMED)}
-      from ${rollupRows({ ...query, scope: 'user' })}
+      from ${rollupRows({ ...query, scope: 'user' }, [...TOKEN_LEAVES, ...SUMMED])}
       group by scope_id order by ${sql.raw(ORDER[query.by])} desc, scope_id limit ${query.limit}
     ) as top
     left join users on users.id = top."userId"::uuid

@@ -32,7 +32,16 @@ const SummaryEntry = Type.Object({
 })
 
 export const SummaryView = Type.Object(
-  { period: oneOf(PERIODS, { example: 'week' }), tz: zone, ...SpanView, data: Type.Array(SummaryEntry) },
+  {
+    period: oneOf(PERIODS, { example: 'week' }),
+    tz: zone,
+    ...SpanView,
+    data: Type.Array(SummaryEntry),
+    next_cursor: Type.Union([Type.String(), Type.Null()], {
+      description: 'null: this is the last page',
+      example: null,
+    }),
+  },
   { title: 'UsageSummary' },
 )
 

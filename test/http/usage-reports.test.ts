@@ -128,15 +128,25 @@ describe('GET /admin/usage/summary (USE-12)', () => {
   for (const tz of [ZONE, 'UTC', 'America/New_York', 'Pacific/Auckland']) {
     for (const period of ['day', 'week', 'month']) {
       test(`per ${period} × platform × model in ${tz} it equals the plain sums of the records`, async () => {
-        const answer = await get(`summary?period=${period}&tz=${tz}&from=2026-01-01&to=2026-07-01`)
+        const path = `summary?period=${period}&tz=${tz}&from=2026-01-01&to=2026-07-01&limit=77`
+        const data: (Record<'day' | 'from' | 'to' | 'platform' | 'model', string> & Record<string, unknown>)[] = []
+        for (let cursor: string | null = ''; cursor !== null; ) {
+          const page = await get(`${path}&cursor=${cursor}`)
+          expect(page.data.length).toBeLessThanOrEqual(77)
+          data.push(...page.data)
+          cursor = page.next_cursor
+        }
         const plain = grouped(receipts, (receipt) =>
           [periodOf(receipt.createdAtMs, tz, period), receipt.platform, receipt.model].join('|'),
         )
-        expect(answer.data.length).toBe(plain.size)
-        for (const { day, from, to, platform, model, ...sums } of answer.data) {
+        expect(data.length).toBe(plain.size)
+        const places = data.map(({ day, platform, model }) => [day, platform, model].join('|'))
+        expect(places.map((place) => place.slice(0, 10))).toEqual(places.map((place) => place.slice(0, 10)).sort())
+        expect(new Set(places)).toEqual(new Set(plain.keys()))
+        for (const { day, from, to, platform, model, ...sums } of data) {
           expect(dayIn(Date.parse(from), tz)).toBe(day)
           expect(Date.parse(to)).toBeGreaterThan(Date.parse(from))
-          expect(sums).toEqual(plainSums(plain.get([day, platform, model].join('|')) ?? []))
+          expect(sums as unknown).toEqual(plainSums(plain.get([day, platform, model].join('|')) ?? []))
         }
       })
     }
@@ -298,6 +308,7 @@ describe('a report’s parameters', () => {
       ['summary?tz=Mars/Base', 'tz'],
       ['summary?tz=%2B02:00', 'tz'],
       ['summary?tz=Asia/Kolkata', 'tz'],
+      ['summary?cursor=eHg', 'cursor'],
       ['summary?platform=acme', 'platform'],
       [`summary?user_id=${id}&key_id=${id}`, 'key_id'],
       ['activity?upstream_cost=maybe', 'upstream_cost'],

@@ -26,6 +26,8 @@ function summaryCall({ summary }: Reports): Call {
     query: Type.Object(
       {
         period: Type.Optional(oneOf(PERIODS, { description: 'day unless told' })),
+        limit: countQuery('Rows on a page', { most: 1000, usual: 1000 }),
+        cursor: Type.Optional(Type.String({ maxLength: 600, description: 'next_cursor of the page before' })),
         ...spanQuery,
         ...zoneQuery,
         ...ownerQuery,
@@ -37,13 +39,13 @@ function summaryCall({ summary }: Reports): Call {
     answer: SummaryView,
     problems: [],
     handle: async ({ query }) => {
-      const { period = 'day' } = query
-      const found = await summary({ ...toReportWish(query), period })
+      const { period = 'day', limit = 1000, cursor = null } = query
+      const found = await summary({ ...toReportWish(query), period, limit, cursor })
       if (isFault(found)) return found
-      const { range, rows } = found
+      const { range, rows, nextCursor } = found
       const periods = range.buckets.map((bucket) => ({ day: bucket.day, ...showSpan(bucket) }))
       const data = rows.map((row) => ({ ...periods[row.bucket]!, ...showSummary(row) }))
-      return { period, tz: range.timeZone, ...showSpan(range), data }
+      return { period, tz: range.timeZone, ...showSpan(range), data, next_cursor: nextCursor }
     },
   })
 }
