@@ -6,7 +6,7 @@
  */
 import { sql } from 'drizzle-orm'
 import { MINUTE_MS } from '../core/cache-ttl.ts'
-import { completedIn, type PauseQuery, pauseMs } from './cache-affinity.ts'
+import { completedIn, executeSorting, type PauseQuery, pauseMs } from './cache-affinity.ts'
 import type { Db } from './client.ts'
 import { asId } from './page.ts'
 
@@ -48,26 +48,27 @@ export async function listIntervals(db: Db, query: IntervalQuery): Promise<Inter
   const seen = { ...query, fromMs: query.fromMs - LONGEST_MS }
   const user = query.userId === undefined ? sql`user_id is not null` : sql`user_id = ${asId(query.userId)}::uuid`
   const { limit } = query
-  const rows = (await db.execute(sql`
+  const rows = (await executeSorting(
+    db,
+    sql`
     with point as materialized (
-      select * from (
+      select *, row_number() over (order by user_id, created_at, id) as rank from (
         select id, user_id, model, created_at, ${pauseMs(sql.identifier('user_id'))} as interval_ms
         from usage_records where ${completedIn(seen)} and ${user}
       ) as request
       where interval_ms <= ${LONGEST_MS} and created_at >= ${new Date(query.fromMs).toISOString()}::timestamptz
-    ), ranked as (
-      select *, row_number() over (order by user_id, created_at, id) as rank, count(*) over () as total from point
-    )
+    ), counted as (select count(*) as total from point)
     select 'point' as kind, date_part('epoch', created_at) * 1000 as "atMs", interval_ms as "intervalMs", model,
       user_id as "userId", null as name, null::int as points
-    from ranked where total <= ${limit}::bigint or rank * ${limit}::bigint / total > (rank - 1) * ${limit}::bigint / total
+    from point cross join counted where total <= ${limit}::bigint or rank * ${limit}::bigint / total > (rank - 1) * ${limit}::bigint / total
     union all
     select 'user', null, null, null, user_id, username, points from (
       select user_id, count(*)::int as points from point group by user_id
     ) as busy left join users on users.id = user_id
     union all
     select 'model', null, null, model, null, null, count(*)::int from point group by model
-    order by kind, points desc nulls last, "atMs", model, "userId"`)) as unknown as Stored[]
+    order by kind, points desc nulls last, "atMs", model, "userId"`,
+  )) as unknown as Stored[]
   return {
     points: rows.filter(({ kind }) => kind === 'point').map(toPoint),
     users: rows
