@@ -151,6 +151,7 @@ function scopeFor(query: RollupQuery, groupBy: CacheGroup): RollupQuery | Fault 
 
 function only(pieces: Range['pieces'], wanted: (bucket: number) => boolean): Range['pieces'] {
   return {
+    months: pieces.months.filter(({ bucket }) => wanted(bucket)),
     days: pieces.days.filter(({ bucket }) => wanted(bucket)),
     hours: pieces.hours.filter(({ bucket }) => wanted(bucket)),
   }

@@ -29,6 +29,11 @@ export async function addDifferences(db: Db, differences: readonly Difference[],
     bucket: 'day',
     expression: sql`(created_at at time zone ${timeZone}::text)::date`,
   })
+  await addToRollup(db, source, {
+    table: 'usage_monthly',
+    bucket: 'month',
+    expression: sql`date_trunc('month', created_at at time zone ${timeZone}::text)::date`,
+  })
 }
 
 /** The differences as rows that have the columns of their records. */
@@ -71,8 +76,8 @@ async function addToTotals(db: Db, source: SQL): Promise<void> {
 }
 
 interface Rollup {
-  table: 'usage_hourly' | 'usage_daily'
-  bucket: 'hour' | 'day'
+  table: 'usage_hourly' | 'usage_daily' | 'usage_monthly'
+  bucket: 'hour' | 'day' | 'month'
   expression: SQL
 }
 

@@ -1,5 +1,5 @@
 /**
- * The rollup rows that a report is made of (USE-10, USE-19): daily and hourly sums of one scope, each with the index of the period that it
+ * The rollup rows that a report is made of (USE-10, USE-19): monthly, daily and hourly sums of one scope, each with the index of the period that it
  * belongs to. Reports group them; none reads records where sums do.
  */
 import { type SQL, sql } from 'drizzle-orm'
@@ -21,9 +21,10 @@ export type Sums<Name extends RollupSum> = Record<Name, bigint>
 
 /** A table expression: bucket, scope_id, platform, model and the sums named. */
 export function rollupRows(query: RollupQuery, sums: readonly RollupSum[]): SQL {
-  const { days, hours } = query.pieces
+  const { months, days, hours } = query.pieces
   const columns = sums.map(columnOf)
   const parts = [
+    piecesJoin(query, { table: 'usage_monthly', column: 'month', rows: months.map(dayRow), columns }),
     piecesJoin(query, { table: 'usage_daily', column: 'day', rows: days.map(dayRow), columns }),
     piecesJoin(query, { table: 'usage_hourly', column: 'hour', rows: hours.map(hourRow), columns }),
   ].filter((part) => part !== null)
@@ -45,8 +46,8 @@ const hourRow = ({ bucket, fromMs, toMs }: Pieces['hours'][number]) =>
   `(${bucket}, timestamptz '${new Date(fromMs).toISOString()}', timestamptz '${new Date(toMs).toISOString()}')`
 
 interface Joined {
-  table: 'usage_daily' | 'usage_hourly'
-  column: 'day' | 'hour'
+  table: 'usage_monthly' | 'usage_daily' | 'usage_hourly'
+  column: 'month' | 'day' | 'hour'
   rows: string[]
   columns: string[]
 }

@@ -57,7 +57,7 @@ export async function addToTotals(sql: SqlTransaction, batch: Batch): Promise<vo
       last_used_at = greatest(total.last_used_at, excluded.last_used_at)`
 }
 
-/** Hours are UTC; days begin at midnight in `timeZone`. */
+/** Hours are UTC; days and months begin at midnight in `timeZone`. */
 export async function addToRollups(sql: SqlTransaction, batch: Batch, timeZone: string): Promise<void> {
   await addToRollup(sql, batch, {
     table: 'usage_hourly',
@@ -68,6 +68,11 @@ export async function addToRollups(sql: SqlTransaction, batch: Batch, timeZone: 
     table: 'usage_daily',
     bucket: 'day',
     expression: sql`(created_at at time zone ${timeZone}::text)::date`,
+  })
+  await addToRollup(sql, batch, {
+    table: 'usage_monthly',
+    bucket: 'month',
+    expression: sql`date_trunc('month', created_at at time zone ${timeZone}::text)::date`,
   })
 }
 
@@ -103,8 +108,8 @@ const OVER_SHARES = COLUMNS.map((column) => `sum(${column})`).join(', ')
 const ACCUMULATE = COLUMNS.map((column) => `${column} = rollup.${column} + excluded.${column}`).join(', ')
 
 interface Rollup {
-  table: 'usage_hourly' | 'usage_daily'
-  bucket: 'hour' | 'day'
+  table: 'usage_hourly' | 'usage_daily' | 'usage_monthly'
+  bucket: 'hour' | 'day' | 'month'
   expression: ReturnType<SqlTransaction>
 }
 

@@ -74,7 +74,11 @@ describe('the stored sums of a span (USE-10)', () => {
         const pieces = piecesOf(buckets, configuredZone)!
         const midnight = (day: string) => Temporal.PlainDate.from(day).toZonedDateTime(configuredZone).epochMilliseconds
         const spans = [
-          ...pieces.days.map(({ bucket, from, to }) => ({ bucket, fromMs: midnight(from), toMs: midnight(to) })),
+          ...[...pieces.months, ...pieces.days].map(({ bucket, from, to }) => ({
+            bucket,
+            fromMs: midnight(from),
+            toMs: midnight(to),
+          })),
           ...pieces.hours,
         ].sort((a, b) => a.fromMs - b.fromMs)
         let atMs = buckets[0]!.fromMs
@@ -90,13 +94,31 @@ describe('the stored sums of a span (USE-10)', () => {
     )
   })
 
-  test('days of the configured zone are daily sums; a month of another is days and some hours at its ends (USE-19)', () => {
+  test('a year is months and the days around them; of another zone also some hours (USE-19)', () => {
+    const year = { fromMs: Date.UTC(2025, 6, 9, 22), toMs: Date.UTC(2026, 6, 9, 22), day: '2025-07-10' }
+    expect(piecesOf([year], 'Europe/Berlin')).toEqual({
+      months: [{ bucket: 0, from: '2025-08-01', to: '2026-07-01' }],
+      days: [
+        { bucket: 0, from: '2025-07-10', to: '2025-08-01' },
+        { bucket: 0, from: '2026-07-01', to: '2026-07-10' },
+      ],
+      hours: [],
+    })
+    expect(piecesOf([year], 'UTC')).toMatchObject({
+      months: [{ bucket: 0, from: '2025-08-01', to: '2026-07-01' }],
+      hours: [{ fromMs: year.fromMs }, { toMs: year.toMs }],
+    })
+  })
+
+  test('a month of the configured zone is one sum; one of another is days and some hours at its ends (USE-19)', () => {
     const month = { fromMs: Date.UTC(2026, 5, 30, 22), toMs: Date.UTC(2026, 6, 31, 22), day: '2026-07-01' }
     expect(piecesOf([month], 'Europe/Berlin')).toEqual({
-      days: [{ bucket: 0, from: '2026-07-01', to: '2026-08-01' }],
+      months: [{ bucket: 0, from: '2026-07-01', to: '2026-08-01' }],
+      days: [],
       hours: [],
     })
     expect(piecesOf([month], 'UTC')).toEqual({
+      months: [],
       days: [{ bucket: 0, from: '2026-07-01', to: '2026-07-31' }],
       hours: [
         { bucket: 0, fromMs: month.fromMs, toMs: Date.UTC(2026, 6, 1) },
@@ -109,6 +131,7 @@ describe('the stored sums of a span (USE-10)', () => {
     const [day] = days('2026-07-24T12:00:00Z', '2026-07-24T13:00:00Z', 'Asia/Kolkata')
     expect(piecesOf([day!], 'UTC')).toBeNull()
     expect(piecesOf([day!], 'Asia/Calcutta')).toEqual({
+      months: [],
       days: [{ bucket: 0, from: '2026-07-24', to: '2026-07-25' }],
       hours: [],
     })
@@ -150,7 +173,7 @@ describe('what from, to and tz mean', () => {
   test('all of it together is one bucket', () => {
     expect(read({ from: '2026-01-01', to: '2026-07-01' }, { together: true })).toMatchObject({
       buckets: [{ day: '2026-01-01' }],
-      pieces: { days: [{ bucket: 0, from: '2026-01-01', to: '2026-07-01' }], hours: [] },
+      pieces: { months: [{ bucket: 0, from: '2026-01-01', to: '2026-07-01' }], days: [], hours: [] },
     })
   })
 

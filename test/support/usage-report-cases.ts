@@ -17,7 +17,7 @@ export interface ReportCase {
   name: string
   run(deps: CaseDeps): Promise<unknown>
   /** The same value from records. */
-  plain?(deps: CaseDeps): Promise<unknown>
+  plain(deps: CaseDeps): Promise<unknown>
 }
 
 const reports = ({ db, nowMs, timeZone }: CaseDeps) => {
