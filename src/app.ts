@@ -4,6 +4,7 @@
  * Start: secrets → database → migrations → changes → directory → relay → HTTP → jobs. Stop: the reverse; running streams may finish first (OPS-2).
  * If it fails: what was started is stopped, and the error says in one line what to do.
  */
+import { createActivityCache } from './admin/activity-cache.ts'
 import { createAdmin } from './admin/admin.ts'
 import type { AdminToken } from './admin/secrets.ts'
 import { hearChanges } from './app/hear-changes.ts'
@@ -48,7 +49,9 @@ export async function startApp(config: Config, given?: StartOptions): Promise<Ap
     const effective = async () => withRuntimeSettings(config, await listSettings(db))
     const hearing = await hearChanges(sql, { log, stack })
     const relay = await openRelay(await effective(), data, log, stack)
+    const activityCache = createActivityCache(systemClock)
     const hear = async (change: Change) => {
+      if (change.kind === 'user') activityCache.forgetUser(change.id)
       if (change.kind === 'setting') relay.configure(await effective())
       else if (change.kind === 'price') await relay.reloadPrices()
       else if (change.kind === 'account_reset') await resetAccount(relay, change.id)
@@ -68,6 +71,7 @@ export async function startApp(config: Config, given?: StartOptions): Promise<Ap
       prices: async () => relay.prices,
       priceSource: config.priceSource,
       timeZone: config.timezone,
+      activityCache,
       onChange: hear,
       rootToken: data.adminToken.value,
       configured: runtimeSettingsOf(config),

@@ -9,6 +9,7 @@
  */
 import { type Static, type TObject, type TSchema, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { isTimeZone } from './core/time-text.ts'
 import { parseCidr } from './lib/ip-address.ts'
 
 type Options = {
@@ -343,17 +344,6 @@ function isAllowed(name: SettingName, schema: TSchema, value: unknown): boolean 
   if (!Value.Check(schema, value)) return false
   if (name === 'trustedProxies') return (value as string[]).every((range) => parseCidr(range) !== null)
   return name !== 'timezone' || isTimeZone(String(value))
-}
-
-function isTimeZone(name: string): boolean {
-  // The default; asking would load the time zone data, which takes 8 ms.
-  if (name === 'UTC') return true
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name })
-    return true
-  } catch {
-    return false
-  }
 }
 
 function allowedIn(schema: TSchema): string {

@@ -5,12 +5,15 @@ import type { Sql } from '../db/client.ts'
 import type { PageQuery } from '../db/page.ts'
 import { findRecordingById } from '../db/recordings.ts'
 import { findUsageRecordById, listUsageRecords, type UsageFilter } from '../db/usage.ts'
+import { readUsageRecords } from '../db/usage-export.ts'
 import { type AccountAccess, createAccountAccessAdmin } from './account-access.ts'
 import { createAccountsAdmin } from './accounts.ts'
+import { type ActivityCache, createActivityCache } from './activity-cache.ts'
 import { createAdminTokensAdmin } from './admin-tokens.ts'
 import { createGroupsAdmin } from './groups.ts'
 import { createKeysAdmin, type KeysDeps } from './keys.ts'
 import { createLiveAdmin, type LiveSource } from './live.ts'
+import { createPauseReports } from './pause-reports.ts'
 import type { PriceRefreshDeps } from './price-refresh.ts'
 import { createPricesAdmin } from './prices.ts'
 import { createProxiesAdmin } from './proxies.ts'
@@ -18,6 +21,7 @@ import { createReprice } from './reprice.ts'
 import { createRetentionAdmin } from './retention.ts'
 import { createSettingsAdmin, type Settings } from './settings.ts'
 import { createSubscriptionsAdmin } from './subscriptions.ts'
+import { createUsageReports } from './usage-reports.ts'
 import { createUsersAdmin } from './users.ts'
 
 export type Admin = ReturnType<typeof createAdmin>
@@ -31,6 +35,8 @@ export function createAdmin(
       timeZone: string
       sql: Sql
       live: LiveSource
+      /** Only a process that answers many needs one that outlives it. */
+      activityCache?: ActivityCache
     },
 ) {
   const { db } = deps
@@ -53,9 +59,12 @@ export function createAdmin(
     retention: createRetentionAdmin(deps),
     usage: {
       list: (query: PageQuery & UsageFilter) => listUsageRecords(db, query),
+      read: (filter: UsageFilter) => readUsageRecords(db, filter),
       find: (id: string) => findUsageRecordById(db, id),
       findRecording: (id: string) => findRecordingById(db, id),
       reprice: createReprice({ ...deps, defaultMultiplier }),
+      ...createUsageReports({ ...deps, activityCache: deps.activityCache ?? createActivityCache(deps.clock) }),
+      ...createPauseReports(deps),
     },
   }
 }

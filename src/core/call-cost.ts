@@ -15,18 +15,40 @@ export interface ExactCost {
   output: bigint
   cacheWrite: bigint
   cacheRead: bigint
+  /** What the cached input would have cost more, and the written input less, as plain input (USE-16). */
+  cacheSaving: bigint
+  cacheSurcharge: bigint
 }
+
+export const noCost = (): ExactCost => ({
+  input: 0n,
+  output: 0n,
+  cacheWrite: 0n,
+  cacheRead: 0n,
+  cacheSaving: 0n,
+  cacheSurcharge: 0n,
+})
 
 export const EXACT_PER_NANO = 1_000_000_000_000n
 
+type Part = 'input' | 'output' | 'cacheWrite' | 'cacheRead'
+
 /** A kind of token is called the same in a usage and in a price. */
-const LEAVES: readonly { part: keyof ExactCost; leaf: RateName; inside: readonly RateName[] }[] = [
+const LEAVES: readonly { part: Part; leaf: RateName; inside: readonly RateName[] }[] = [
   { part: 'input', leaf: 'input', inside: ['inputAudio', 'inputImage'] },
   { part: 'cacheRead', leaf: 'cacheRead', inside: ['cacheReadAudio'] },
   { part: 'cacheWrite', leaf: 'cacheWrite5m', inside: [] },
   { part: 'cacheWrite', leaf: 'cacheWrite1h', inside: [] },
   { part: 'output', leaf: 'output', inside: ['outputAudio', 'outputImage', 'reasoning'] },
 ]
+
+/** The rate that holds for the same tokens without a cache. */
+const UNCACHED: Partial<Record<RateName, RateName>> = {
+  cacheRead: 'input',
+  cacheReadAudio: 'inputAudio',
+  cacheWrite5m: 'input',
+  cacheWrite1h: 'input',
+}
 
 export interface Call {
   usage: Usage
@@ -46,18 +68,26 @@ export function addCall(exact: ExactCost, call: Call): PriceLine {
   })
   const uplift = upliftOf(price, call.uplifts)
   const used: Rates = {}
+  const add = (part: Part, name: RateName, tokens: number) => {
+    const rate = effective.rates[name]
+    const amount = BigInt(tokens) * uplift
+    used[name] = rate
+    exact[part] += amount * BigInt(rate)
+    const uncached = UNCACHED[name]
+    if (uncached === undefined) return
+    const difference = amount * BigInt(effective.rates[uncached] - rate)
+    if (part === 'cacheRead') exact.cacheSaving += difference
+    else exact.cacheSurcharge -= difference
+  }
   for (const { part, leaf, inside } of LEAVES) {
     let rest = wholeCount(usage[leaf])
     for (const name of inside) {
       const tokens = Math.min(rest, wholeCount(usage[name]))
       if (tokens === 0) continue
       rest -= tokens
-      used[name] = effective.rates[name]
-      exact[part] += BigInt(tokens) * BigInt(effective.rates[name]) * uplift
+      add(part, name, tokens)
     }
-    if (rest === 0) continue
-    used[leaf] = effective.rates[leaf]
-    exact[part] += BigInt(rest) * BigInt(effective.rates[leaf]) * uplift
+    if (rest > 0) add(part, leaf, rest)
   }
   const { model, source, date } = price.row
   const { serviceTier, aboveTokens } = effective

@@ -7,7 +7,7 @@
  * Worked example: 7 tokens at 0.15 USD per million, group multiplier 1.5: list 7 × 150_000_000 ÷ 10^6 = 1050 nano,
  * charged 7 × 150_000_000 × 1_500_000 ÷ 10^12 = 1575 nano.
  */
-import { addCall, type Call, EXACT_PER_NANO, type ExactCost, wholeCount } from './call-cost.ts'
+import { addCall, type Call, EXACT_PER_NANO, type ExactCost, noCost, wholeCount } from './call-cost.ts'
 import type { Micro } from './entities.ts'
 import { mulDivHalfUp, type Nano } from './money.ts'
 import type { ResolvedPrice } from './price-index.ts'
@@ -55,7 +55,7 @@ export interface Costed {
 const ONE: Micro = 1_000_000
 
 export function computeCosts(input: CostInput): Costed {
-  const exact: ExactCost = { input: 0n, output: 0n, cacheWrite: 0n, cacheRead: 0n }
+  const exact = noCost()
   const { priced, priceUsed } = addAllCalls(exact, input)
   const searches = BigInt(wholeCount(input.usage.webSearches))
   const requestNano = BigInt(priceUsed?.perRequestNano ?? 0) + searches * BigInt(priceUsed?.perWebSearchNano ?? 0)
@@ -63,7 +63,14 @@ export function computeCosts(input: CostInput): Costed {
   const charged = input.groupMultiplier === ONE ? list : partsTimes(exact, requestNano, input.groupMultiplier)
   const account = input.freeTier ? 0 : input.accountMultiplier
   const upstream = account === ONE ? list : partsTimes(exact, requestNano, account)
-  const costs = { ...list, totalNano: sumOf(list), chargedNano: sumOf(charged), upstreamNano: sumOf(upstream) }
+  const costs: Costs = {
+    ...list,
+    totalNano: sumOf(list),
+    chargedNano: sumOf(charged),
+    upstreamNano: sumOf(upstream),
+    cacheSavingNano: roundedTo(exact.cacheSaving, 1n, EXACT_PER_NANO),
+    cacheSurchargeNano: roundedTo(exact.cacheSurcharge, 1n, EXACT_PER_NANO),
+  }
   return { costs, charged, upstream, priced, priceUsed }
 }
 
@@ -102,17 +109,21 @@ function isNothing({ usage, iterations }: CostInput): boolean {
 const MICRO_PER_ONE = BigInt(ONE)
 const TOKEN_DIVISOR = EXACT_PER_NANO * MICRO_PER_ONE
 
-/** The one place where a cost is rounded. */
+/** Each part is rounded here, once. */
 function partsTimes(exact: ExactCost, requestNano: Nano, multiplier: Micro): CostParts {
   const factor = BigInt(multiplier)
-  const rounded = (part: bigint, divisor: bigint): Nano => (part === 0n ? 0n : mulDivHalfUp(part, factor, divisor))
   return {
-    inputNano: rounded(exact.input, TOKEN_DIVISOR),
-    outputNano: rounded(exact.output, TOKEN_DIVISOR),
-    cacheWriteNano: rounded(exact.cacheWrite, TOKEN_DIVISOR),
-    cacheReadNano: rounded(exact.cacheRead, TOKEN_DIVISOR),
-    requestNano: rounded(requestNano, MICRO_PER_ONE),
+    inputNano: roundedTo(exact.input, factor, TOKEN_DIVISOR),
+    outputNano: roundedTo(exact.output, factor, TOKEN_DIVISOR),
+    cacheWriteNano: roundedTo(exact.cacheWrite, factor, TOKEN_DIVISOR),
+    cacheReadNano: roundedTo(exact.cacheRead, factor, TOKEN_DIVISOR),
+    requestNano: roundedTo(requestNano, factor, MICRO_PER_ONE),
   }
+}
+
+/** Most parts of most requests are nothing: no division for them. */
+function roundedTo(part: bigint, factor: bigint, divisor: bigint): Nano {
+  return part === 0n ? 0n : mulDivHalfUp(part, factor, divisor)
 }
 
 function sumOf(parts: CostParts): Nano {

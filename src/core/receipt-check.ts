@@ -2,7 +2,9 @@
  * Refuses a Receipt that cannot be true (USE-2), before it is booked: negative tokens or times, status codes outside
  * 100–599, words that are not in the closed lists. Money is checked too: a total is the sum of its parts (BIL-6).
  */
-import { BILLING_TYPES, type Costs, METERINGS, REQUEST_STATUSES, type Receipt } from './receipt.ts'
+import { BILLING_TYPES, type Costs, METERINGS, type Receipt, type RequestStatus } from './receipt.ts'
+
+const ENDED: ReadonlySet<RequestStatus> = new Set(['completed', 'failed', 'cancelled'])
 
 /** The first field, under its wire name, that cannot be true; null when all may be. */
 export function findIllegalField(receipt: Receipt): string | null {
@@ -12,7 +14,8 @@ export function findIllegalField(receipt: Receipt): string | null {
 }
 
 function findIllegalWord(receipt: Receipt): string | null {
-  if (!REQUEST_STATUSES.includes(receipt.status)) return 'status'
+  // A receipt is how a request ended: one that is pending or streaming is in no sum (USE-12).
+  if (!ENDED.has(receipt.status)) return 'status'
   if (!METERINGS.includes(receipt.metering)) return 'metering'
   if (!BILLING_TYPES.includes(receipt.billingType)) return 'billing_type'
   const { httpStatus } = receipt
@@ -38,7 +41,8 @@ function findIllegalTime(receipt: Receipt): string | null {
 
 function findIllegalCost(costs: Costs): string | null {
   for (const [name, nano] of Object.entries(costs)) {
-    if (nano < 0n || nano > MOST_NANO) return `costs.${name}`
+    const least = name === 'cacheSavingNano' || name === 'cacheSurchargeNano' ? -MOST_NANO : 0n
+    if (nano < least || nano > MOST_NANO) return `costs.${name}`
   }
   const parts = costs.inputNano + costs.outputNano + costs.cacheWriteNano + costs.cacheReadNano + costs.requestNano
   return parts === costs.totalNano ? null : 'costs.totalNano'

@@ -47,6 +47,10 @@ export interface Costs {
   totalNano: Nano
   chargedNano: Nano
   upstreamNano: Nano
+  /** At list price, part of no total: what the cached input would have cost more as plain input (USE-16). Signed, like the next. */
+  cacheSavingNano: Nano
+  /** What writing to the cache cost more than plain input. */
+  cacheSurchargeNano: Nano
 }
 
 export const NO_COSTS: Readonly<Costs> = Object.freeze({
@@ -58,6 +62,8 @@ export const NO_COSTS: Readonly<Costs> = Object.freeze({
   totalNano: 0n,
   chargedNano: 0n,
   upstreamNano: 0n,
+  cacheSavingNano: 0n,
+  cacheSurchargeNano: 0n,
 })
 
 export interface Receipt {

@@ -10,6 +10,8 @@ export interface Difference {
   costNano: Nano
   cacheReadCostNano: Nano
   cacheWriteCostNano: Nano
+  cacheSavingNano: Nano
+  cacheSurchargeNano: Nano
   chargedNano: Nano
   upstreamCostNano: Nano
 }
@@ -27,6 +29,11 @@ export async function addDifferences(db: Db, differences: readonly Difference[],
     bucket: 'day',
     expression: sql`(created_at at time zone ${timeZone}::text)::date`,
   })
+  await addToRollup(db, source, {
+    table: 'usage_monthly',
+    bucket: 'month',
+    expression: sql`date_trunc('month', created_at at time zone ${timeZone}::text)::date`,
+  })
 }
 
 /** The differences as rows that have the columns of their records. */
@@ -43,12 +50,15 @@ function toSource(differences: readonly Difference[]): SQL {
     cost_nano: String(difference.costNano),
     cache_read_cost_nano: String(difference.cacheReadCostNano),
     cache_write_cost_nano: String(difference.cacheWriteCostNano),
+    cache_saving_nano: String(difference.cacheSavingNano),
+    cache_surcharge_nano: String(difference.cacheSurchargeNano),
     charged_nano: String(difference.chargedNano),
     upstream_cost_nano: String(difference.upstreamCostNano),
   }))
   return sql`json_to_recordset(${JSON.stringify(rows)}::text::json) as difference (created_at timestamptz, user_id uuid,
     key_id uuid, account_id uuid, group_id uuid, platform text, model text, billing_type text, cost_nano bigint,
-    cache_read_cost_nano bigint, cache_write_cost_nano bigint, charged_nano bigint, upstream_cost_nano bigint)`
+    cache_read_cost_nano bigint, cache_write_cost_nano bigint, cache_saving_nano bigint,
+    cache_surcharge_nano bigint, charged_nano bigint, upstream_cost_nano bigint)`
 }
 
 async function addToTotals(db: Db, source: SQL): Promise<void> {
@@ -66,8 +76,8 @@ async function addToTotals(db: Db, source: SQL): Promise<void> {
 }
 
 interface Rollup {
-  table: 'usage_hourly' | 'usage_daily'
-  bucket: 'hour' | 'day'
+  table: 'usage_hourly' | 'usage_daily' | 'usage_monthly'
+  bucket: 'hour' | 'day' | 'month'
   expression: SQL
 }
 
@@ -75,9 +85,10 @@ async function addToRollup(db: Db, source: SQL, { table, bucket, expression }: R
   const [into, column] = [sql.identifier(table), sql.identifier(bucket)]
   await db.execute(sql`
     insert into ${into} as rollup (scope, scope_id, ${column}, platform, model, unpriced_requests, cost_nano,
-      cache_read_cost_nano, cache_write_cost_nano, charged_nano, upstream_cost_nano)
+      cache_read_cost_nano, cache_write_cost_nano, cache_saving_nano, cache_surcharge_nano, charged_nano, upstream_cost_nano)
     select scope, scope_id, ${expression} as bucket, platform, model, -count(*), sum(cost_nano),
-      sum(cache_read_cost_nano), sum(cache_write_cost_nano), sum(charged_nano), sum(upstream_cost_nano)
+      sum(cache_read_cost_nano), sum(cache_write_cost_nano), sum(cache_saving_nano), sum(cache_surcharge_nano),
+      sum(charged_nano), sum(upstream_cost_nano)
     from ${source} cross join lateral (values ${sql.raw(ROLLUP_OWNERS)}) as owner (scope, scope_id)
     where scope_id is not null
     group by scope, scope_id, bucket, platform, model
@@ -87,6 +98,8 @@ async function addToRollup(db: Db, source: SQL, { table, bucket, expression }: R
       cost_nano = rollup.cost_nano + excluded.cost_nano,
       cache_read_cost_nano = rollup.cache_read_cost_nano + excluded.cache_read_cost_nano,
       cache_write_cost_nano = rollup.cache_write_cost_nano + excluded.cache_write_cost_nano,
+      cache_saving_nano = rollup.cache_saving_nano + excluded.cache_saving_nano,
+      cache_surcharge_nano = rollup.cache_surcharge_nano + excluded.cache_surcharge_nano,
       charged_nano = rollup.charged_nano + excluded.charged_nano,
       upstream_cost_nano = rollup.upstream_cost_nano + excluded.upstream_cost_nano`)
 }

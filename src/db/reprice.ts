@@ -77,6 +77,8 @@ function toDifference({ record, costed: { costs } }: Repriced): Difference {
     costNano: costs.totalNano - record.costNano,
     cacheReadCostNano: costs.cacheReadNano - record.cacheReadCostNano,
     cacheWriteCostNano: costs.cacheWriteNano - record.cacheWriteCostNano,
+    cacheSavingNano: costs.cacheSavingNano - record.cacheSavingNano,
+    cacheSurchargeNano: costs.cacheSurchargeNano - record.cacheSurchargeNano,
     chargedNano: costs.chargedNano - record.chargedNano,
     upstreamCostNano: costs.upstreamNano - record.upstreamCostNano,
   }
@@ -94,14 +96,18 @@ async function updateRecords(db: Db, repriced: readonly Repriced[]): Promise<voi
     total: String(costs.totalNano),
     charged: String(costs.chargedNano),
     upstream: String(costs.upstreamNano),
+    saving: String(costs.cacheSavingNano),
+    surcharge: String(costs.cacheSurchargeNano),
     used: priceUsed,
   }))
   await db.execute(sql`
     update usage_records set priced = true, price_used = used, input_cost_nano = input, output_cost_nano = output,
       cache_write_cost_nano = cache_write, cache_read_cost_nano = cache_read, request_cost_nano = request,
-      cost_nano = total, charged_nano = charged, upstream_cost_nano = upstream
+      cost_nano = total, charged_nano = charged, upstream_cost_nano = upstream,
+      cache_saving_nano = saving, cache_surcharge_nano = surcharge
     from json_to_recordset(${JSON.stringify(rows)}::text::json) as repriced (id uuid, at timestamptz, input bigint,
-      output bigint, cache_write bigint, cache_read bigint, request bigint, total bigint, charged bigint, upstream bigint, used jsonb)
+      output bigint, cache_write bigint, cache_read bigint, request bigint, total bigint, charged bigint, upstream bigint,
+      saving bigint, surcharge bigint, used jsonb)
     where usage_records.id = repriced.id and usage_records.created_at = repriced.at`)
 }
 

@@ -57,7 +57,7 @@ export async function addToTotals(sql: SqlTransaction, batch: Batch): Promise<vo
       last_used_at = greatest(total.last_used_at, excluded.last_used_at)`
 }
 
-/** Hours are UTC; days begin at midnight in `timeZone`. */
+/** Hours are UTC; days and months begin at midnight in `timeZone`. */
 export async function addToRollups(sql: SqlTransaction, batch: Batch, timeZone: string): Promise<void> {
   await addToRollup(sql, batch, {
     table: 'usage_hourly',
@@ -69,6 +69,11 @@ export async function addToRollups(sql: SqlTransaction, batch: Batch, timeZone: 
     bucket: 'day',
     expression: sql`(created_at at time zone ${timeZone}::text)::date`,
   })
+  await addToRollup(sql, batch, {
+    table: 'usage_monthly',
+    bucket: 'month',
+    expression: sql`date_trunc('month', created_at at time zone ${timeZone}::text)::date`,
+  })
 }
 
 /** Columns of a rollup, each with its sum over records. */
@@ -76,7 +81,7 @@ const SUMMED = {
   requests: 'count(*)',
   completed_requests: "count(*) filter (where status = 'completed')",
   failed_requests: "count(*) filter (where status = 'failed')",
-  cache_hit_requests: 'count(*) filter (where cache_read_tokens > 0)',
+  cache_hit_requests: "count(*) filter (where status = 'completed' and cache_read_tokens > 0)",
   unpriced_requests: 'count(*) filter (where not priced)',
   input_tokens: 'sum(input_tokens)',
   output_tokens: 'sum(output_tokens)',
@@ -87,6 +92,8 @@ const SUMMED = {
   cost_nano: 'sum(cost_nano)',
   cache_read_cost_nano: 'sum(cache_read_cost_nano)',
   cache_write_cost_nano: 'sum(cache_write_cost_nano)',
+  cache_saving_nano: 'sum(cache_saving_nano)',
+  cache_surcharge_nano: 'sum(cache_surcharge_nano)',
   charged_nano: 'sum(charged_nano)',
   upstream_cost_nano: 'sum(upstream_cost_nano)',
   duration_ms: 'sum(duration_ms)',
@@ -101,8 +108,8 @@ const OVER_SHARES = COLUMNS.map((column) => `sum(${column})`).join(', ')
 const ACCUMULATE = COLUMNS.map((column) => `${column} = rollup.${column} + excluded.${column}`).join(', ')
 
 interface Rollup {
-  table: 'usage_hourly' | 'usage_daily'
-  bucket: 'hour' | 'day'
+  table: 'usage_hourly' | 'usage_daily' | 'usage_monthly'
+  bucket: 'hour' | 'day' | 'month'
   expression: ReturnType<SqlTransaction>
 }
 

@@ -62,7 +62,7 @@ function selectNamed(db: Db) {
     .leftJoin(apiKeys, eq(apiKeys.id, usageRecords.keyId))
 }
 
-function conditionsOf(filter: UsageFilter): (SQL | undefined)[] {
+export function conditionsOf(filter: UsageFilter): (SQL | undefined)[] {
   const { from, to, minCostNano } = filter
   return [
     from && gte(usageRecords.createdAt, from),
@@ -91,6 +91,6 @@ function isId(
 }
 
 /** A row comparison, because Postgres answers it by one walk of the index. */
-function isBefore({ at, id }: { at: Date; id: string }): SQL {
+export function isBefore({ at, id }: { at: Date; id: string }): SQL {
   return sql`(${usageRecords.createdAt}, ${usageRecords.id}) < (${at.toISOString()}::timestamptz, ${id}::uuid)`
 }

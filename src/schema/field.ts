@@ -10,6 +10,7 @@
 import { type Static, type TLiteral, type TSchema, type TUnion, Type } from '@sinclair/typebox'
 import { type Fault, invalid } from '../core/fault.ts'
 import { fromUsd, type Nano, toUsd } from '../core/money.ts'
+import { parseInstant } from '../core/time-text.ts'
 
 export interface Field<Column extends string, Schema extends TSchema, Stored> {
   column: Column
@@ -102,8 +103,8 @@ export function multiplier<C extends string>(column: C, about: About<number>) {
 export function time<C extends string>(column: C, about: About<string>) {
   const schema = Type.String({ ...about, pattern: TIME_PATTERN })
   const fromWire = (wire: string, name: string): Date | Fault => {
-    const ms = Date.parse(wire)
-    return Number.isNaN(ms) ? invalid(name, `${name} is not an RFC 3339 time`) : new Date(ms)
+    const ms = parseInstant(wire)
+    return ms === null ? invalid(name, `${name} is not an RFC 3339 time from 1970 on`) : new Date(ms)
   }
   return { column, schema, toWire: (date: Date) => date.toISOString(), fromWire }
 }

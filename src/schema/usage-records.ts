@@ -16,7 +16,7 @@ import {
   REQUEST_STATUSES,
 } from '../core/receipt.ts'
 import type { IterationUsage, Usage } from '../core/usage.ts'
-import { instant, nano, tally } from './columns.ts'
+import { instant, nano, tally, ZERO_NANO } from './columns.ts'
 
 /** Parts of the token leaves that few requests have; stored only when one is not 0, and only those. */
 export const TOKEN_PARTS = [
@@ -63,6 +63,9 @@ export const usageRecords = pgTable(
     costNano: nano('cost_nano').notNull(),
     chargedNano: nano('charged_nano').notNull(),
     upstreamCostNano: nano('upstream_cost_nano').notNull(),
+    /** At list price, worked out with the costs: what the rates in `price_used` no longer tell of kinds that did not occur (USE-16). */
+    cacheSavingNano: nano('cache_saving_nano').notNull().default(ZERO_NANO),
+    cacheSurchargeNano: nano('cache_surcharge_nano').notNull().default(ZERO_NANO),
     priced: boolean('priced').notNull(),
     priceUsed: jsonb('price_used').$type<PriceUsed>(),
     metering: text('metering', { enum: METERINGS }).notNull(),

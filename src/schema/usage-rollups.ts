@@ -1,7 +1,8 @@
 /**
- * Sums by hour (UTC) and by day (configured time zone), for each user, key, account, group and for all (USE-10). One row a
+ * Sums by hour (UTC), by day and by month (configured time zone), for each user, key, account, group and for all (USE-10). One row a
  * dimension, not a row for every combination: a year of one user is then a few hundred rows however many accounts served
- * it, and reports never touch raw rows (USE-19).
+ * it, and reports never touch raw rows (USE-19). Months are for what goes over all users or keys: a year of 500 users is half a million
+ * days, but 26,000 months.
  */
 import { date, index, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
 import { instant, nano, tally, ZERO_NANO } from './columns.ts'
@@ -21,7 +22,7 @@ const sums = () => ({
   requests: tally('requests').notNull().default(0),
   completedRequests: tally('completed_requests').notNull().default(0),
   failedRequests: tally('failed_requests').notNull().default(0),
-  /** Requests that read from a cache (USE-16). */
+  /** Completed requests that read from a cache (USE-16). */
   cacheHitRequests: tally('cache_hit_requests').notNull().default(0),
   unpricedRequests: tally('unpriced_requests').notNull().default(0),
   inputTokens: tally('input_tokens').notNull().default(0),
@@ -33,6 +34,8 @@ const sums = () => ({
   costNano: nano('cost_nano').notNull().default(ZERO_NANO),
   cacheReadCostNano: nano('cache_read_cost_nano').notNull().default(ZERO_NANO),
   cacheWriteCostNano: nano('cache_write_cost_nano').notNull().default(ZERO_NANO),
+  cacheSavingNano: nano('cache_saving_nano').notNull().default(ZERO_NANO),
+  cacheSurchargeNano: nano('cache_surcharge_nano').notNull().default(ZERO_NANO),
   chargedNano: nano('charged_nano').notNull().default(ZERO_NANO),
   upstreamCostNano: nano('upstream_cost_nano').notNull().default(ZERO_NANO),
   durationMs: tally('duration_ms').notNull().default(0),
@@ -56,6 +59,15 @@ export const usageDaily = pgTable(
   (table) => [
     primaryKey({ columns: [table.scope, table.scopeId, table.day, table.platform, table.model] }),
     index('usage_daily_time').on(table.scope, table.day),
+  ],
+)
+
+export const usageMonthly = pgTable(
+  'usage_monthly',
+  { month: date('month', { mode: 'string' }).notNull(), ...dimensions, ...sums() },
+  (table) => [
+    primaryKey({ columns: [table.scope, table.scopeId, table.month, table.platform, table.model] }),
+    index('usage_monthly_time').on(table.scope, table.month),
   ],
 )
 

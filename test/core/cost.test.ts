@@ -39,7 +39,32 @@ describe('a cost in parts (BIL-6)', () => {
       totalNano: 28_050_000n,
       chargedNano: 28_050_000n,
       upstreamNano: 28_050_000n,
+      // As input, each thousand would have cost 3_000_000.
+      cacheSavingNano: 2_700_000n,
+      cacheSurchargeNano: 750_000n + 3_000_000n,
     })
+  })
+
+  test('what a cache saved goes by the prices that the request really had: tier, audio, uplift, iterations (USE-16)', () => {
+    const price = resolved({
+      rates: rates({ input: 100, output: 1, cacheRead: 40, inputAudio: 300, cacheReadAudio: 50 }),
+      contextTiers: [{ aboveTokens: 100, rates: rates({ input: 200, cacheRead: 30 }) }],
+    })
+    const saved = (parts: Partial<CostInput> & { usage: Usage }) => costsOf({ price, ...parts }).costs.cacheSavingNano
+    const million = 1_000_000
+    const usd = 1_000_000_000n
+    expect(saved({ usage: usage({ input: 1000 }) })).toBe(0n)
+    expect(saved({ usage: usage({ cacheRead: 100 }) })).toBe((60n * usd) / 10_000n)
+    expect(saved({ usage: usage({ cacheRead: million }) })).toBe(170n * usd)
+    // Above the tier, a rate that it does not name keeps its ratio to input.
+    expect(saved({ usage: usage({ cacheRead: million, cacheReadAudio: million }) })).toBe(500n * usd)
+    expect(saved({ usage: usage({ cacheRead: million }), serviceTier: 'batch' })).toBe(85n * usd)
+    const iterations = [{ model: null, usage: usage({ cacheRead: million }) }]
+    expect(saved({ usage: usage({ cacheRead: 2 * million }), iterations })).toBe(170n * usd)
+    // A cache that costs more than it saves is not dressed up.
+    const dear = resolved({ rates: rates({ input: 100, output: 1, cacheRead: 150, cacheWrite5m: 50 }) })
+    const { costs } = costsOf({ price: dear, usage: usage({ cacheRead: million, cacheWrite5m: million }) })
+    expect([costs.cacheSavingNano, costs.cacheSurchargeNano]).toEqual([-50n * usd, -50n * usd])
   })
 
   test('audio, images and reasoning are parts of their leaf, billed at their own price instead of it (BIL-1)', () => {
@@ -400,10 +425,31 @@ describe('for any usage and any prices', () => {
         (tokens, price, groupMultiplier, accountMultiplier) => {
           const result = costsOf({ usage: tokens, price: resolved(price), groupMultiplier, accountMultiplier })
           const sum = (parts: object) => Object.values(parts).reduce((total: bigint, part: bigint) => total + part, 0n)
-          const { totalNano, chargedNano, upstreamNano, ...list } = result.costs
+          const { totalNano, chargedNano, upstreamNano, ...rest } = result.costs
+          const { cacheSavingNano, cacheSurchargeNano, ...list } = rest
           expect([totalNano, chargedNano, upstreamNano]).toEqual([sum(list), sum(result.charged), sum(result.upstream)])
         },
       ),
+    )
+  })
+
+  test('saving and surcharge are the distance to the cost of the same tokens without a cache (USE-16, BIL-6)', () => {
+    fc.assert(
+      fc.property(anyUsage, anyPrice, (tokens, price) => {
+        const plain = { ...tokens, inputAudio: 0, inputImage: 0, cacheReadAudio: 0 }
+        const uncached = {
+          ...plain,
+          input: plain.input + plain.cacheRead + plain.cacheWrite5m + plain.cacheWrite1h,
+          cacheRead: 0,
+          cacheWrite5m: 0,
+          cacheWrite1h: 0,
+        }
+        const { costs } = costsOf({ usage: plain, price: resolved(price) })
+        const without = costsOf({ usage: uncached, price: resolved(price) }).costs
+        const distance = without.totalNano - costs.totalNano - (costs.cacheSavingNano - costs.cacheSurchargeNano)
+        // Each of the six parts was rounded once.
+        expect(distance <= 3n && distance >= -3n).toBe(true)
+      }),
     )
   })
 

@@ -9,6 +9,8 @@ describe('illegal values of a receipt', () => {
     expect(findIllegalField(makeReceipt({ costNano: 5n, usage: { input: 3 } }))).toBeNull()
     expect(findIllegalField(makeReceipt({ httpStatus: null, firstTokenMs: null }))).toBeNull()
     expect(findIllegalField(makeReceipt({ httpStatus: 100 }))).toBeNull()
+    const dearCache = { ...makeReceipt(), costs: { ...NO_COSTS, cacheSavingNano: -5n, cacheSurchargeNano: -1n } }
+    expect(findIllegalField(dearCache)).toBeNull()
     expect(findIllegalField(makeReceipt({ httpStatus: 599 }))).toBeNull()
   })
 
@@ -26,6 +28,8 @@ describe('illegal values of a receipt', () => {
     ['http_status', '600', { httpStatus: 600 }],
     ['http_status', 'a fraction', { httpStatus: 200.5 }],
     ['status', 'an unknown word', { status: 'done' }],
+    ['status', 'pending: not an end', { status: 'pending' }],
+    ['status', 'streaming: not an end', { status: 'streaming' }],
     ['metering', 'an unknown word', { metering: 'guessed' }],
     ['billing_type', 'an unknown word', { billingType: 'cash' }],
     ['costs.inputNano', 'negative', { costs: { ...NO_COSTS, inputNano: -1n } }],

@@ -48,6 +48,8 @@ describe('one request', () => {
         totalNano: 15n,
         chargedNano: 30n,
         upstreamNano: 7n,
+        cacheSavingNano: 36n,
+        cacheSurchargeNano: -1n,
       },
       priceUsed: {
         model: 'gpt-5',

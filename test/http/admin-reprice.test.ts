@@ -83,6 +83,28 @@ describe('POST /admin/usage/reprice', () => {
     expect(audit[0]).toMatchObject({ action: 'usage.reprice', changes: { repriced: 1, model } })
   })
 
+  test('what a cache saved is worked out then, too, and the sums of reports move with it (USE-16)', async () => {
+    const model = newModel()
+    await store({ model, usage: { input: 0, cacheRead: 1_000_000, cacheWrite5m: 2_000_000 } })
+    await api.ask('PUT', `/admin/prices/${model}`, {
+      rates: { input_usd: 2, output_usd: 10, cache_read_usd: 0.5, cache_write_5m_usd: 2.5 },
+    })
+    expect((await reprice({ model })).json.repriced).toBe(1)
+    api.time.nowMs = NOON
+    const { total } = (await api.ask('GET', `/admin/usage/cache-hits?tz=UTC&model=${model}`)).json
+    expect(total).toMatchObject({
+      cache_read_cost_usd: 0.5,
+      cache_write_cost_usd: 5,
+      saving_usd: 1.5,
+      write_surcharge_usd: 1,
+      net_saving_usd: 0.5,
+    })
+    const berlin = (await api.ask('GET', `/admin/usage/cache-hits?tz=Europe/Berlin&from=2026-07-24&model=${model}`))
+      .json
+    expect(berlin.total).toEqual(total)
+    await expectSoundBooks()
+  })
+
   test('ten calls at once book each record once (BIL-3, BIL-11)', async () => {
     const [user, model] = [await seedUser(api.database.db, { balanceNano: 100_000_000_000n }), newModel()]
     const part = { userId: user.id, billingType: 'balance', model } as const

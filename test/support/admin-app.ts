@@ -1,4 +1,5 @@
 /** The whole admin API over a real database, without a port. */
+import { createActivityCache } from '../../src/admin/activity-cache.ts'
 import { type Admin, createAdmin } from '../../src/admin/admin.ts'
 import { type LiveSource, NOTHING_LIVE } from '../../src/admin/live.ts'
 import { openAccess } from '../../src/app/open-access.ts'
@@ -45,6 +46,7 @@ export async function adminApp(environment: Record<string, string> = {}, live: L
   const clock = { nowMs: () => time.nowMs }
   const log = createLog({ pretty: false, write: (line) => lines.push(line) })
   const box = createSecretbox('encryption key of the tests')
+  const activityCache = createActivityCache(clock)
   const admin: Admin = createAdmin({
     db: database.db,
     sql: database.sql,
@@ -57,7 +59,9 @@ export async function adminApp(environment: Record<string, string> = {}, live: L
     prices: async () => opened.prices,
     priceSource: config.priceSource,
     timeZone: config.timezone,
+    activityCache,
     async onChange(change) {
+      if (change.kind === 'user') activityCache.forgetUser(change.id)
       changes.push(change)
       if (change.kind === 'price') await opened.reload()
     },

@@ -10,12 +10,16 @@ export interface ReceiptParts extends Partial<Omit<Receipt, 'usage' | 'costs'>> 
   /** List price, all of it for input. */
   costNano?: bigint
   chargedNano?: bigint
+  cacheSavingNano?: bigint
+  cacheSurchargeNano?: bigint
 }
 
 export function makeReceipt(parts: ReceiptParts = {}): Receipt {
-  const { usage, costNano = 0n, chargedNano = 0n, ...rest } = parts
+  const { usage, costNano = 0n, chargedNano = 0n, cacheSavingNano = 0n, cacheSurchargeNano = 0n, ...rest } = parts
   const createdAtMs = rest.createdAtMs ?? NOON
-  const costs: Costs = { ...NO_COSTS, inputNano: costNano, totalNano: costNano, chargedNano, upstreamNano: costNano }
+  const caching = { cacheSavingNano, cacheSurchargeNano }
+  const list = { inputNano: costNano, totalNano: costNano, upstreamNano: costNano }
+  const costs: Costs = { ...NO_COSTS, ...list, ...caching, chargedNano }
   return {
     id: newId(createdAtMs),
     userId: null,

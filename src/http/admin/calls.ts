@@ -3,6 +3,7 @@ import type { Admin } from '../../admin/admin.ts'
 import { accountAccessCalls } from './account-access.ts'
 import { accountCalls } from './accounts.ts'
 import { auditCalls } from './audit.ts'
+import { cacheReportCalls } from './cache-reports.ts'
 import type { Call } from './call.ts'
 import { groupCalls } from './groups.ts'
 import { keyCalls } from './keys.ts'
@@ -14,6 +15,8 @@ import { type SettingsSchemas, settingsCalls } from './settings.ts'
 import { subscriptionCalls } from './subscriptions.ts'
 import { tokenCalls } from './tokens.ts'
 import { usageCalls } from './usage.ts'
+import { usageExportCall } from './usage-export.ts'
+import { usageReportCalls } from './usage-reports.ts'
 import { userCalls } from './users.ts'
 
 export function adminCalls(admin: Admin, settings: SettingsSchemas): Call[] {
@@ -29,6 +32,9 @@ export function adminCalls(admin: Admin, settings: SettingsSchemas): Call[] {
     ...usageCalls(admin.usage),
     ...liveCalls(admin.live),
     ...retentionCalls(admin.retention),
+    ...usageReportCalls(admin.usage),
+    ...cacheReportCalls(admin.usage),
+    usageExportCall(admin.usage.read),
     ...settingsCalls(admin.settings, settings),
     ...auditCalls(admin.audit),
     ...tokenCalls(admin.tokens),

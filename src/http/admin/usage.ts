@@ -1,38 +1,16 @@
 /** `/admin/usage` (the list, USE-11) and `/admin/requests/{id}` (ACC-17). */
-import { type Static, Type } from '@sinclair/typebox'
+import { Type } from '@sinclair/typebox'
 import type { Admin } from '../../admin/admin.ts'
-import { type Fault, invalid, isFault } from '../../core/fault.ts'
-import { fromUsd, toUsd } from '../../core/money.ts'
-import { PLATFORMS } from '../../core/platform.ts'
-import { BILLING_TYPES, REQUEST_STATUSES } from '../../core/receipt.ts'
-import { oneOf, TIME_PATTERN } from '../../schema/field.ts'
+import { isFault } from '../../core/fault.ts'
+import { toUsd } from '../../core/money.ts'
+import { TIME_PATTERN } from '../../schema/field.ts'
 import { NullableRecording, showRecording } from '../../schema/recording-views.ts'
 import { RequestView, UsageRecordView } from '../../schema/usage-record-views.ts'
 import { type Call, call } from './call.ts'
 import { listAnswer, listQuery, showPage, toPageQuery } from './lists.ts'
+import { toFilter, toSpan, usageFilters } from './usage-filter.ts'
 
-const time = (description: string) =>
-  Type.Optional(Type.String({ pattern: TIME_PATTERN, description, example: '2026-07-24T00:00:00Z' }))
-const id = (what: string) => Type.Optional(Type.String({ maxLength: 36, description: `Only of this ${what}` }))
-
-const query = listQuery({
-  from: time('From this time on'),
-  to: time('Before this time'),
-  user_id: id('user'),
-  key_id: id('key'),
-  account_id: id('account'),
-  group_id: id('group'),
-  subscription_id: id('subscription'),
-  platform: Type.Optional(oneOf(PLATFORMS, { description: 'Only these' })),
-  model: Type.Optional(Type.String({ maxLength: 300, description: 'Exactly this model' })),
-  status: Type.Optional(oneOf(REQUEST_STATUSES, { description: 'Only these' })),
-  billing_type: Type.Optional(oneOf(BILLING_TYPES, { description: 'Only these' })),
-  stream: Type.Optional(Type.Boolean({ description: 'Only these' })),
-  priced: Type.Optional(Type.Boolean({ description: 'false: those without a price (BIL-3)' })),
-  min_cost_usd: Type.Optional(
-    Type.Number({ minimum: 0, maximum: 1_000_000_000, description: 'Cost at least this much' }),
-  ),
-})
+const query = listQuery(usageFilters)
 
 const RequestAnswer = Type.Object(
   { ...RequestView.schema.properties, recording: NullableRecording },
@@ -53,7 +31,8 @@ export function usageCalls({ list, find, findRecording, reprice }: Admin['usage'
     problems: [],
     handle: ({ query }) => {
       const filter = toFilter(query)
-      return isFault(filter) ? Promise.resolve(filter) : showPage(list(filter), UsageRecordView.show)
+      if (isFault(filter)) return Promise.resolve(filter)
+      return showPage(list({ ...toPageQuery(query), ...filter }), UsageRecordView.show)
     },
   })
   const requestCall = call({
@@ -129,41 +108,4 @@ function repriceCall(reprice: Admin['usage']['reprice']): Call {
       return { examined, repriced, ...money, next_cursor: nextCursor }
     },
   })
-}
-
-function toFilter(given: Static<typeof query>): Parameters<Admin['usage']['list']>[0] | Fault {
-  const span = toSpan(given)
-  if (isFault(span)) return span
-  const minCostNano = given.min_cost_usd === undefined ? undefined : fromUsd(given.min_cost_usd)
-  if (minCostNano === null) return invalid('min_cost_usd', 'min_cost_usd has more than 9 decimals')
-  return {
-    ...toPageQuery(given),
-    ...span,
-    userId: given.user_id,
-    keyId: given.key_id,
-    accountId: given.account_id,
-    groupId: given.group_id,
-    subscriptionId: given.subscription_id,
-    platform: given.platform,
-    model: given.model,
-    status: given.status,
-    billingType: given.billing_type,
-    stream: given.stream,
-    priced: given.priced,
-    minCostNano,
-  }
-}
-
-function toSpan(given: { from?: string; to?: string }): { from?: Date; to?: Date } | Fault {
-  const from = toDate(given.from)
-  const to = toDate(given.to)
-  if (from === null) return invalid('from', 'from is not an RFC 3339 time')
-  return to === null ? invalid('to', 'to is not an RFC 3339 time') : { from, to }
-}
-
-/** Null: the pattern fits, but there is no such day. */
-function toDate(text: string | undefined): Date | null | undefined {
-  if (text === undefined) return undefined
-  const ms = Date.parse(text)
-  return Number.isNaN(ms) ? null : new Date(ms)
 }
