@@ -167,6 +167,7 @@ describe('GET /admin/usage/cache-hits (USE-16)', () => {
       price: at,
       priceOf: () => null,
       serviceTier,
+      uplifts: [],
       groupMultiplier: 2_000_000,
       accountMultiplier: 1_000_000,
       freeTier: false,
