@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { CHAT } from '../support/dialects.ts'
 import { type Gateway, startGateway } from '../support/gateway.ts'
 import { connectRedis, type RedisServer, startRedis } from '../support/redis.ts'
-import { openScene, type Scene } from '../support/scene.ts'
+import { type AccountFields, openScene, type Scene } from '../support/scene.ts'
 import { answer, beginStream, startUpstream } from '../support/scripted-upstream.ts'
 import { until } from '../support/until.ts'
 
@@ -57,20 +57,29 @@ function readyLines(): number {
 }
 
 /** On a connection of its own, so that the kernel chooses a worker anew. */
-async function ask({ key }: Scene, body: string = CHAT.wholeRequest): Promise<number> {
+async function ask({ key }: Scene, headers: Record<string, string> = {}): Promise<number> {
   const response = await fetch(gateway().url + CHAT.wholePath, {
     method: 'POST',
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', connection: 'close' },
-    body,
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', connection: 'close', ...headers },
+    body: CHAT.wholeRequest,
     keepalive: false,
   })
   await response.text()
   return response.status
 }
 
-async function play(name: string, key: Record<string, unknown> = {}) {
+async function play(name: string, key: Record<string, unknown> = {}, accounts: AccountFields[] = [{}]) {
   const upstream = await startUpstream((_, reply) => answer(reply, 200, CHAT.body))
-  return { upstream, scene: await openScene(gateway(), upstream, { name, key }) }
+  const scene = await openScene(gateway(), upstream, { name, key, accounts })
+  const knows = async () => {
+    const headers = { authorization: `Bearer ${scene.key}`, connection: 'close' }
+    return (await fetch(`${gateway().url}/v1/key`, { headers, keepalive: false })).ok
+  }
+  // A worker hears of the key that another has made within moments (KEY-3).
+  await until(async () => (await Promise.all(Array.from({ length: 16 }, knows))).every(Boolean), {
+    what: 'every worker knows the key',
+  })
+  return { upstream, scene }
 }
 
 describe.skipIf(redis === null)('two workers on one port', () => {
@@ -92,6 +101,53 @@ describe.skipIf(redis === null)('two workers on one port', () => {
       withinMs: 2000,
     })
     expect(performance.now() - disabledAt).toBeLessThan(2500)
+    await upstream.stop()
+  })
+
+  test('40 requests at once on an account with three slots: never more than three upstream, and all are served (ACC-7, OPS-4)', async () => {
+    const { upstream, scene } = await play('slots', {}, [{ concurrency: 3 }])
+    let most = 0
+    upstream.script = async (_, reply) => {
+      most = Math.max(most, upstream.busy)
+      await Bun.sleep(10)
+      answer(reply, 200, CHAT.body)
+    }
+    const statuses = await Promise.all(Array.from({ length: 40 }, () => ask(scene)))
+    expect(new Set(statuses)).toEqual(new Set([200]))
+    expect(most).toBe(3)
+    await upstream.stop()
+  })
+
+  test('a session stays with its account, whichever worker it meets (ACC-4, OPS-4)', async () => {
+    const accounts = ['/a', '/b', '/c', '/d'].map((path) => ({ path }))
+    const { upstream, scene } = await play('session', {}, accounts)
+    const account = () => upstream.requests.at(-1)?.target.split('/')[1] ?? ''
+    await ask(scene, { session_id: 'conversation' })
+    const first = account()
+    const client = await connectRedis(redis?.url ?? '')
+    await until(async () => (await client.keys('tp:*:session')).length > 0, { what: 'the binding' })
+    client.disconnect()
+    for (let turn = 0; turn < 16; turn++) {
+      await ask(scene, { session_id: 'conversation' })
+      expect(account()).toBe(first)
+    }
+    await upstream.stop()
+  })
+
+  test('a limit on one model that a worker was told keeps the others from asking, too (ACC-6, OPS-4)', async () => {
+    const accounts = [
+      { path: '/limited', priority: 1 },
+      { path: '/good', priority: 2 },
+    ]
+    const { upstream, scene } = await play('family', {}, accounts)
+    upstream.script = (request, reply) =>
+      answer(reply, request.target.startsWith('/good/') ? 200 : 429, CHAT.body, { 'retry-after': '3600' })
+    const askMany = async () => {
+      upstream.requests.length = 0
+      expect(new Set(await Promise.all(Array.from({ length: 16 }, () => ask(scene))))).toEqual(new Set([200]))
+      return upstream.requests.some(({ target }) => target.startsWith('/limited/'))
+    }
+    await until(async () => !(await askMany()), { what: 'nobody asks the limited account', withinMs: 3000 })
     await upstream.stop()
   })
 
