@@ -89,6 +89,9 @@ export const ConfigSchema = Type.Object({
     pattern: '^rediss?://.+',
     allowed: 'a URL that starts with redis:// or rediss://',
   }),
+  redisTimeoutSeconds: seconds(1, 'How long Redis may take to answer before it counts as away (OPS-5).', {
+    minimum: 0.1,
+  }),
   redisDown: oneOf(['local', 'refuse'], 'When Redis is away: go on with own counters, or refuse (OPS-5).'),
   holdLeaseSeconds: seconds(
     60,

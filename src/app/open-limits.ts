@@ -36,6 +36,7 @@ export async function openLimits(
       openCounters({
         redisUrl: config.redisUrl,
         redisDown: config.redisDown,
+        timeoutMs: config.redisTimeoutSeconds * 1000,
         leaseMs: config.holdLeaseSeconds * 1000,
         nowMs,
         onModeChange: (mode, error) => log.warn('limits are counted elsewhere', { mode, error }),

@@ -21,6 +21,8 @@ export interface OpenCountersOptions {
   /** Null: this process is alone. */
   redisUrl: string | null
   redisDown: 'local' | 'refuse'
+  /** How long Redis may take to answer before it counts as away. */
+  timeoutMs?: number
   /** How long what a killed instance held is kept for it. */
   leaseMs?: number
   nowMs(): number
@@ -35,7 +37,8 @@ export function openCounters(options: OpenCountersOptions): OpenCounters {
   const { nowMs, redisUrl, leaseMs = LEASE_MS } = options
   const createLocal = () => createMemoryCounters({ nowMs })
   if (redisUrl === null) return { counters: createLocal(), mode: 'memory', stop() {} }
-  const client = createRedisClient({ url: redisUrl, onError: options.onConnectionError })
+  const { timeoutMs: commandTimeoutMs, onConnectionError: onError } = options
+  const client = createRedisClient({ url: redisUrl, onError, ...(commandTimeoutMs && { commandTimeoutMs }) })
   const shared = createSharedCounters({
     shared: createRedisCounters({ client, leaseMs }),
     createLocal,

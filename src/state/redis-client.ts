@@ -2,8 +2,8 @@
  * The one way to connect to Redis: fails fast instead of queueing. ioredis' defaults hold commands for seconds while Redis is away, and every
  * request with them.
  *
- * If it fails: commands reject within 300 ms (of time in which this process was not stalled itself, see ./redis-patience), and the connection is tried again and again, at most 2 s apart. Errors go to `onError`; without
- * a listener ioredis would write them to the console.
+ * If it fails: commands reject within a second (of time in which this process was not stalled itself, see ./redis-patience), and the connection
+ * is tried again and again, at most 2 s apart. Errors go to `onError`; without a listener ioredis would write them to the console.
  */
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { limitCommandTime } from './redis-patience.ts'
@@ -28,7 +28,7 @@ export interface RedisClientOptions {
 
 export type RedisClient = Redis | Cluster
 
-export function createRedisClient({ url, onError, commandTimeoutMs = 300 }: RedisClientOptions): RedisClient {
+export function createRedisClient({ url, onError, commandTimeoutMs = 1000 }: RedisClientOptions): RedisClient {
   const urls = url.split(',').map((part) => part.trim())
   const client =
     urls.length === 1 ? new Redis(url, OPTIONS) : new Cluster(urls, toClusterOptions(urls[0] ?? '', OPTIONS))

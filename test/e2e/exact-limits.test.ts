@@ -17,7 +17,8 @@ const MODEL = 'model-of-the-test'
 /** Each request is estimated at, and uses, exactly so many tokens: 0.02 USD. */
 const TOKENS = 1000
 const USD_EACH = 0.02
-const LEASE_SECONDS = 2
+/** On a machine that is busy with other things Redis may be slow; that it counts as away then is another test's matter. */
+const SETTINGS = { HOLD_LEASE: '5', REDIS_TIMEOUT: '30' }
 
 const redis = await startRedis()
 setDefaultTimeout(60_000)
@@ -131,7 +132,7 @@ for (const [name, count, redisUrlOf] of SETUPS) {
     const { burst, makeKey } = stage
     beforeAll(async () => {
       const redisUrl = redisUrlOf(redis)
-      cluster = await startCluster({ count, redisUrl, settings: { HOLD_LEASE: String(LEASE_SECONDS) } })
+      cluster = await startCluster({ count, redisUrl, settings: SETTINGS })
       await stage.open()
     }, START_LIMIT_MS)
     afterAll(async () => {
