@@ -41,6 +41,7 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
     const hear = async (change: Change) => {
       if (change.kind === 'setting') relay.configure(await effective())
       else if (change.kind === 'price') await relay.reloadPrices()
+      else if (change.kind === 'statistics') await relay.statistics.loader.imported(change.id)
       else if (change.kind === 'account_reset') await resetAccount(relay, change.id)
       else if (isDirectoryKind(change.kind)) await reload(relay, change.kind, change.id)
     }
@@ -49,8 +50,14 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
       () => listen(sql, relay, hear, log),
       (unlisten) => unlisten(),
     )
+    await stack.use(
+      'statistics',
+      () => relay.statistics.loader.start(),
+      () => relay.statistics.loader.stop(),
+    )
     const admin = createAdmin({
       db,
+      sql,
       box: data.box,
       pepper: data.pepper,
       apiKeyPrefix: config.apiKeyPrefix,
@@ -59,6 +66,7 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
       prices: async () => relay.prices,
       priceSource: config.priceSource,
       timeZone: config.timezone,
+      statistics: relay.statistics,
       onChange: hear,
       rootToken: data.adminToken.value,
       configured: runtimeSettingsOf(config),

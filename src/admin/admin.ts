@@ -13,18 +13,20 @@ import { createPricesAdmin } from './prices.ts'
 import { createProxiesAdmin } from './proxies.ts'
 import { createReprice } from './reprice.ts'
 import { createSettingsAdmin, type Settings } from './settings.ts'
+import { createStatisticsAdmin, type StatisticsDeps } from './statistics.ts'
 import { createSubscriptionsAdmin } from './subscriptions.ts'
 import { createUsersAdmin } from './users.ts'
 
 export type Admin = ReturnType<typeof createAdmin>
 
 export function createAdmin(
-  deps: PriceRefreshDeps & {
-    rootToken: string | null
-    configured: Readonly<Settings>
-    access: AccountAccess
-    timeZone: string
-  },
+  deps: PriceRefreshDeps &
+    StatisticsDeps & {
+      rootToken: string | null
+      configured: Readonly<Settings>
+      access: AccountAccess
+      timeZone: string
+    },
 ) {
   const { db } = deps
   const accounts = createAccountsAdmin(deps)
@@ -40,6 +42,7 @@ export function createAdmin(
     subscriptions: createSubscriptionsAdmin(deps),
     prices: createPricesAdmin(deps),
     settings,
+    statistics: createStatisticsAdmin({ ...deps, settings }),
     tokens: createAdminTokensAdmin(deps),
     audit: { list: (query: PageQuery & AuditFilter) => listAuditEntries(db, query) },
     usage: {

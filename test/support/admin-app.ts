@@ -2,6 +2,7 @@
 import { type Admin, createAdmin } from '../../src/admin/admin.ts'
 import { openAccess } from '../../src/app/open-access.ts'
 import { openPrices } from '../../src/app/open-prices.ts'
+import { openStatistics } from '../../src/app/open-statistics.ts'
 import { RuntimeSettings, RuntimeSettingsPatch, readConfig, runtimeSettingsOf } from '../../src/config.ts'
 import { checkValue } from '../../src/core/check-value.ts'
 import { isDatabaseAway } from '../../src/db/away.ts'
@@ -40,8 +41,10 @@ export async function adminApp(environment: Record<string, string> = {}) {
   const clock = { nowMs: () => time.nowMs }
   const log = createLog({ pretty: false, write: (line) => lines.push(line) })
   const box = createSecretbox('encryption key of the tests')
+  const statistics = openStatistics({ config, sql: database.sql, log, flush: async () => {} })
   const admin: Admin = createAdmin({
     db: database.db,
+    sql: database.sql,
     box,
     pepper: deriveSecret('encryption key of the tests', 'api key pepper v1'),
     apiKeyPrefix: 'tp_',
@@ -50,6 +53,7 @@ export async function adminApp(environment: Record<string, string> = {}) {
     prices: async () => opened.prices,
     priceSource: config.priceSource,
     timeZone: config.timezone,
+    statistics,
     async onChange(change) {
       changes.push(change)
       if (change.kind === 'price') await opened.reload()
@@ -86,7 +90,7 @@ export async function adminApp(environment: Record<string, string> = {}) {
     if (answer.ok) checkAnswer(calls, method, path, { status: answer.status, contentType, json })
     return { status: answer.status, headers: answer.headers, text, json }
   }
-  return { database, admin, app, calls, ask, lines, changes, time, log }
+  return { database, admin, app, calls, statistics, ask, lines, changes, time, log }
 }
 
 /** A feed has no end: its reader leaves after the first event. */

@@ -9,6 +9,7 @@ import { keyCalls } from './keys.ts'
 import { priceCalls } from './prices.ts'
 import { proxyCalls } from './proxies.ts'
 import { type SettingsSchemas, settingsCalls } from './settings.ts'
+import { statisticsCalls } from './statistics.ts'
 import { subscriptionCalls } from './subscriptions.ts'
 import { tokenCalls } from './tokens.ts'
 import { usageCalls } from './usage.ts'
@@ -25,6 +26,7 @@ export function adminCalls(admin: Admin, settings: SettingsSchemas): Call[] {
     ...subscriptionCalls(admin.subscriptions),
     ...priceCalls(admin.prices),
     ...usageCalls(admin.usage),
+    ...statisticsCalls(admin.statistics),
     ...settingsCalls(admin.settings, settings),
     ...auditCalls(admin.audit),
     ...tokenCalls(admin.tokens),
