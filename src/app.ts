@@ -41,7 +41,7 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
     const hear = async (change: Change) => {
       if (change.kind === 'setting') relay.configure(await effective())
       else if (change.kind === 'price') await relay.reloadPrices()
-      else if (change.kind === 'statistics') await relay.statistics.loader.imported(change.id)
+      else if (change.kind === 'statistics') await relay.statistics.loader.heardOfImport(change.id)
       else if (change.kind === 'account_reset') await resetAccount(relay, change.id)
       else if (isDirectoryKind(change.kind)) await reload(relay, change.kind, change.id)
     }

@@ -8,6 +8,8 @@
  * most every REFRESH_MS, with their details. A single instance never reads again.
  * If it fails: `ready` rejects when nothing was ever loaded (it is tried again by itself); later the figures known last are given.
  */
+import type { DetailList } from '../core/detail-list.ts'
+import type { FileSeries } from '../core/stats-file.ts'
 import { countListeners } from '../db/changes.ts'
 import type { Sql } from '../db/client.ts'
 import { readStatsBase } from '../db/statistics-base.ts'
@@ -28,17 +30,21 @@ export interface StatsLoaderDeps {
 export interface StatsLoader {
   /** Resolves when what is in memory is what the database knows, or was moments ago. */
   ready(): Promise<void>
-  /** Reads everything again, once for each import, whoever tells of it first: the import itself or its notice. */
-  imported(id: string): Promise<void>
+  /** An import's notice: everything is read again, unless it was made here. */
+  heardOfImport(id: string): Promise<void>
+  /** After an import made here: its details are at hand. */
+  imported(details: DetailList, series: readonly FileSeries[]): Promise<void>
+  /** Remembers an import that is made here, before anybody can hear of it. */
+  importing(id: string): void
   /** Loads in the background until it has succeeded once. */
   start(): void
   enable(on: boolean): void
   stop(): Promise<void>
 }
 
-/** Details that a start reads back: some seconds in the background, 40 MB. */
+/** Details that a start reads back: some seconds in the background. */
 const MOST_OWN_DETAILS = 200_000
-const MOST_IMPORTED_DETAILS = 1_000_000
+const MOST_IMPORTED_DETAILS = 500_000
 const REFRESH_MS = 10_000
 /** A request shows in the log when it ends, by the time it began: so far back a refresh looks again. */
 const LONGEST_REQUEST_MS = 2 * 3_600_000
@@ -51,7 +57,7 @@ export function createStatsLoader(deps: StatsLoaderDeps): StatsLoader {
   let loadedAtMs: number | null = null
   let wanted = false
   let stopped = false
-  let lastImport: { id: string; read: Promise<void> } | null = null
+  let ownImport = ''
   let retry: ReturnType<typeof setTimeout> | null = null
   /** One at a time, in order: a rebase must not meet another. */
   let last: Promise<void> = Promise.resolve()
@@ -105,15 +111,21 @@ export function createStatsLoader(deps: StatsLoaderDeps): StatsLoader {
 
   return {
     ready: () => inTurn(refreshed),
-    imported(id) {
-      if (lastImport?.id !== id) {
-        lastImport = { id, read: inTurn(() => (stats.enabled ? load(0) : Promise.resolve())) }
-        lastImport.read.catch(() => {
-          loadedAtMs = null
-        })
-      }
-      return lastImport.read
+    importing(id) {
+      ownImport = id
     },
+    heardOfImport(id) {
+      if (id === ownImport || !stats.enabled) return Promise.resolve()
+      loadedAtMs = null
+      return inTurn(() => load(0))
+    },
+    imported: (details, series) =>
+      inTurn(async () => {
+        if (!stats.enabled) return
+        if (loadedAtMs === null) return load(0)
+        await rebase()
+        await mergeTogether(stats, portionsOf(details, series))
+      }),
     start() {
       wanted = true
       start()
@@ -133,8 +145,23 @@ export function createStatsLoader(deps: StatsLoaderDeps): StatsLoader {
   }
 }
 
+const PORTION = 1000
+
+function* portionsOf(details: DetailList, series: readonly FileSeries[]): Generator<KeyedDetail[]> {
+  for (let from = 0; from < details.count; from += PORTION) {
+    const length = Math.min(PORTION, details.count - from)
+    yield Array.from({ length }, (_, index) => {
+      const { key, model } = series[details.seriesAt(from + index)] as FileSeries
+      return { key, model, detail: details.at(from + index) }
+    })
+  }
+}
+
 /** A key and model's details come together and are merged at once. */
-async function mergeTogether(stats: LiveStats, portions: AsyncGenerator<KeyedDetail[]>): Promise<void> {
+async function mergeTogether(
+  stats: LiveStats,
+  portions: AsyncIterable<KeyedDetail[]> | Iterable<KeyedDetail[]>,
+): Promise<void> {
   let [key, model] = ['', '']
   let details: KeyedDetail['detail'][] = []
   let sliceEnd = performance.now() + SLICE_MS

@@ -47,7 +47,9 @@ export type StatisticsAdmin = ReturnType<typeof createStatisticsAdmin>
 const PIECE_BYTES = 64 * 1024
 const SLICE_MS = 5
 
-export function createStatisticsAdmin(deps: AdminDeps & StatisticsDeps & { settings: SettingsAdmin }) {
+export function createStatisticsAdmin(
+  deps: Pick<AdminDeps, 'clock'> & StatisticsDeps & { settings: Pick<SettingsAdmin, 'patch'> },
+) {
   const { sql, clock, timeZone, settings, statistics } = deps
   const { stats, loader, flush } = statistics
   let importing = false
@@ -62,8 +64,9 @@ export function createStatisticsAdmin(deps: AdminDeps & StatisticsDeps & { setti
       const onStaged = (done: number) => onProgress({ what: 'details', done, of })
       await flush()
       const id = newId()
+      loader.importing(id)
       const result = await importStatsFile(sql, { id, file, timeZone, actor, onStaged })
-      await loader.imported(id)
+      await loader.imported(file.details, file.series)
       return result
     } catch (error) {
       if (error instanceof StatsFileError) return invalid(error.field, error.message)

@@ -80,7 +80,7 @@ export function unpackDetail(packing: Readonly<Packing>, at: number): Detail {
 function packTokens({ words, wide }: Packing, at: number, tokens: number): void {
   if (wide.size > 0) wide.delete(at)
   if (tokens >= TOO_WIDE) wide.set(at, tokens)
-  words[at] = tokens >= TOO_WIDE ? TOO_WIDE : tokens
+  words[at] = Math.min(tokens, TOO_WIDE)
 }
 
 function tokensAt({ words, wide }: Readonly<Packing>, at: number): number {

@@ -65,10 +65,17 @@ const STATED = {
   tokens_by_hour: ['hour', 'tokens'],
 } as const
 
+/** Beside `usage` in a tool's answer to "get", saved as it came. */
+const PASSED_OVER = new Set(['failed_requests'])
+
 export function* readStatsFile(input: JsonInput, timeZone: string): Step<StatsFile> {
   const reader = createReader(input, timeZone)
-  if (!(yield* input.openObject())) throw new StatsFileError('usage', 'this is no object')
+  if (!(yield* input.openObject())) {
+    yield* input.value()
+    throw new StatsFileError('apis', 'this is no object')
+  }
   let wrapped = false
+  let unknown: string | null = null
   for (let key = yield* input.nextKey(true); key !== null; key = yield* input.nextKey(false)) {
     if (key === 'usage') {
       wrapped = true
@@ -76,12 +83,14 @@ export function* readStatsFile(input: JsonInput, timeZone: string): Step<StatsFi
       yield* reader.snapshot('usage.')
     } else if (key === 'exported_at') {
       if (typeof (yield* input.value()) !== 'string') wrong(key, 'text')
-      // A tool's answer to "get", saved as it came, has this beside `usage`.
-    } else if (key === 'failed_requests') count(yield* input.value(), key)
-    else if (!(yield* reader.field(key, '')))
-      throw new StatsFileError(key, `there is no field "${key.slice(0, 60)}" here`)
+    } else if (!(yield* reader.field(key, ''))) {
+      // Told at the end: what is no JSON at all is the greater fault.
+      if (!PASSED_OVER.has(key)) unknown ??= key.slice(0, MOST_NAME_CHARACTERS)
+      yield* input.value()
+    }
   }
   yield* input.finish()
+  if (unknown !== null) throw new StatsFileError(unknown, `there is no field "${unknown}" here`)
   return reader.done(wrapped ? 'usage.apis' : 'apis')
 }
 
