@@ -4,15 +4,16 @@
  */
 import type { Detail } from '../core/stats.ts'
 import { formatInstant } from '../core/stats-time.ts'
-import type { DetailView } from '../state/detail-ring.ts'
+import { type DetailView, detailsOf } from '../state/detail-ring.ts'
 import type { FrozenModel, FrozenStats, NamedTotal } from '../state/live-stats.ts'
-import type { Total } from '../state/stat-sums.ts'
+import { addBase, newSum, type Total, totalOf } from '../state/stat-sums.ts'
 
 const DETAILS_A_PIECE = 100
 
 /** The snapshot itself. `mostDetails`: of each model, the newest; null: all that are kept. */
 export function* snapshotText(stats: FrozenStats, mostDetails: number | null): Generator<string> {
-  const { requests, tokens, failures } = stats
+  const { requests, tokens } = sumOf(stats.keys.flatMap(({ models }) => models))
+  const { failures } = stats
   yield `{"version":1,"total_requests":${requests},"success_count":${requests - failures},"failure_count":${failures},"total_tokens":${tokens},"apis":{`
   let separator = ''
   for (const { key, models } of stats.keys) {
@@ -35,8 +36,8 @@ export function* exportText(stats: FrozenStats, exportedAt: Date): Generator<str
 
 function* modelsText(models: readonly FrozenModel[], mostDetails: number | null): Generator<string> {
   let separator = ''
-  for (const { model, details, ...total } of models) {
-    yield `${separator}${JSON.stringify(model)}:{${totalText(total)},"details":[`
+  for (const { model, sum, details } of models) {
+    yield `${separator}${JSON.stringify(model)}:{${totalText(totalOf(sum))},"details":[`
     if (details !== null) yield* detailsText(details, mostDetails)
     yield ']}'
     separator = ','
@@ -54,7 +55,7 @@ function* detailsText(view: DetailView, mostDetails: number | null): Generator<s
 
 /** As they were recorded is nearly as they were made: mostly there is nothing to sort. */
 function inTime(view: DetailView): Detail[] {
-  const details = Array.from({ length: view.count }, (_, index) => view.at(index))
+  const details = detailsOf(view)
   const isSorted = details.every((detail, index) => index === 0 || compare(details[index - 1] as Detail, detail) <= 0)
   return isSorted ? details : details.sort(compare)
 }
@@ -73,14 +74,11 @@ function totalText({ requests, tokens }: Total): string {
   return `"total_requests":${requests},"total_tokens":${tokens}`
 }
 
-function sumOf(totals: readonly Total[]): Total {
-  return totals.reduce(
-    (sum, { requests, tokens }) => ({ requests: sum.requests + requests, tokens: sum.tokens + tokens }),
-    {
-      requests: 0n,
-      tokens: 0n,
-    },
-  )
+/** Summed from the models, so that no total can disagree with its parts. */
+function sumOf(models: readonly FrozenModel[]): Total {
+  const total = newSum()
+  for (const { sum } of models) addBase(total, totalOf(sum))
+  return totalOf(total)
 }
 
 function mapText(totals: readonly NamedTotal[], what: keyof Total): string {

@@ -72,6 +72,7 @@ export function* readStatsFile(input: JsonInput, timeZone: string): Step<StatsFi
   const reader = createReader(input, timeZone)
   if (!(yield* input.openObject())) {
     yield* input.value()
+    yield* input.finish()
     throw new StatsFileError('apis', 'this is no object')
   }
   let wrapped = false

@@ -110,7 +110,8 @@ interface FreshRow {
 }
 
 /**
- * In the order of the primary key, which appends to its index instead of tearing it open. New details are counted by series, minute and outcome
+ * Rows come as they stand in the file, those of a series together and in time: nearly the order of the primary key, whose index is thus appended to
+ * without sorting first. New details are counted by series, minute and outcome
  * first: asking the time zone for each of a million rows would take longer than storing them.
  */
 async function insertDetails(sql: SqlTransaction, timeZone: string) {
@@ -121,7 +122,6 @@ async function insertDetails(sql: SqlTransaction, timeZone: string) {
         reasoning_tokens, cached_tokens, total_tokens
       from staged_details join staged_series using (series)
       join imported_usage_series using (key_name, model)
-      order by 1, 2, 3
       on conflict do nothing
       returning series_id, at_ns / 60000000000 as minute, failed, total_tokens
     ),

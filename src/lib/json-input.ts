@@ -78,7 +78,9 @@ export function createJsonInput(): JsonInput {
   }
 
   function* open(byte: number): Step<boolean> {
-    if ((yield* peek()) !== byte) return false
+    const next = yield* peek()
+    if (next === -1) fail('it ends too early')
+    if (next !== byte) return false
     at++
     return true
   }

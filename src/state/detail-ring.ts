@@ -9,10 +9,12 @@ import type { Detail } from '../core/stats.ts'
 
 const FIRST_CAPACITY = 4
 
-/** Details as they were when the view was taken, oldest first. */
+/** Details as they were when the view was taken. Plain data, because a snapshot takes tens of thousands of them at once. */
 export interface DetailView {
+  readonly packing: Readonly<Packing>
+  /** The oldest one's place. */
+  readonly start: number
   readonly count: number
-  at(index: number): Detail
 }
 
 export interface DetailRing {
@@ -62,17 +64,15 @@ export function createDetailRing(most: number, origins: Origins): DetailRing {
     },
     view() {
       viewed = true
-      return viewOf(packing, start, count)
+      return { packing, start, count }
     },
   }
 }
 
-function viewOf(packing: Packing, start: number, count: number): DetailView {
-  return {
-    count,
-    at(index) {
-      const slot = start + index
-      return unpackDetail(packing, (slot >= count ? slot - count : slot) * DETAIL_WORDS)
-    },
-  }
+/** Oldest first. */
+export function detailsOf({ packing, start, count }: DetailView): Detail[] {
+  return Array.from({ length: count }, (_, index) => {
+    const slot = start + index
+    return unpackDetail(packing, (slot >= count ? slot - count : slot) * DETAIL_WORDS)
+  })
 }

@@ -14,8 +14,8 @@ import { type Detail, detailOf, hasFailed, identityOf, keyNameOf, modelNameOf } 
 import { createPlaces, hourName } from '../core/stats-time.ts'
 import { totalTokens } from '../core/usage.ts'
 import { getOrAdd } from '../lib/get-or-add.ts'
-import { createDetailRing, type DetailRing, type DetailView } from './detail-ring.ts'
-import { addBase, addRequest, newSum, resetSum, type Sum, type Total, totalOf } from './stat-sums.ts'
+import { createDetailRing, type DetailRing, type DetailView, detailsOf } from './detail-ring.ts'
+import { addBase, addRequest, copySum, newSum, resetSum, type Sum, type Total, totalOf } from './stat-sums.ts'
 
 export interface NamedTotal extends Total {
   name: string
@@ -31,13 +31,14 @@ export interface StatsBase {
   failures: bigint
 }
 
-export interface FrozenModel extends Total {
+export interface FrozenModel {
   model: string
+  sum: Sum
   details: DetailView | null
 }
 
 /** The statistics at one moment; nothing that is recorded afterwards shows in them. */
-export interface FrozenStats extends Total {
+export interface FrozenStats {
   failures: bigint
   keys: { key: string; models: FrozenModel[] }[]
   days: NamedTotal[]
@@ -176,13 +177,9 @@ export function createLiveStats({ timeZone, mostDetails, mostSeries = MOST_SERIE
       if (mostDetails === 0 || details.length === 0) return
       const series = seriesOf(key, model)
       series.ring ??= createDetailRing(mostDetails, origins)
-      series.ring.replace(union(all(series.ring.view()), details))
+      series.ring.replace(union(detailsOf(series.ring.view()), details))
     },
   }
-}
-
-function all(view: DetailView): Detail[] {
-  return Array.from({ length: view.count }, (_, index) => view.at(index))
 }
 
 /** Oldest first, each identity once. */
@@ -207,24 +204,14 @@ interface Live {
   failures: Sum
 }
 
-/** Totals are summed from the series here, so that they cannot disagree with them. */
+/** Copies and adds nothing up: 20,000 series take some milliseconds, in which nobody else has a turn. */
 function freeze({ keys, days, hours, failures }: Live, withDetails: boolean): FrozenStats {
-  const frozen: FrozenStats = {
-    requests: 0n,
-    tokens: 0n,
-    failures: totalOf(failures).requests,
-    keys: [],
-    days: [],
-    hours: [],
-  }
+  const frozen: FrozenStats = { failures: totalOf(failures).requests, keys: [], days: [], hours: [] }
   for (const [key, series] of keys) {
     const models: FrozenModel[] = []
     for (const [model, { sum, ring }] of series) {
-      const total = totalOf(sum)
-      if (total.requests === 0n && total.tokens === 0n) continue
-      frozen.requests += total.requests
-      frozen.tokens += total.tokens
-      models.push({ model, ...total, details: withDetails && ring !== null ? ring.view() : null })
+      if (isNothing(sum)) continue
+      models.push({ model, sum: copySum(sum), details: withDetails && ring !== null ? ring.view() : null })
     }
     if (models.length > 0) frozen.keys.push({ key, models })
   }
@@ -232,4 +219,9 @@ function freeze({ keys, days, hours, failures }: Live, withDetails: boolean): Fr
   frozen.days.sort((a, b) => (a.name < b.name ? -1 : 1))
   for (const [hour, sum] of hours.entries()) frozen.hours.push({ name: hourName(hour), ...totalOf(sum) })
   return frozen
+}
+
+/** A series that only a refused receipt had made. */
+function isNothing({ requests, baseRequests }: Sum): boolean {
+  return requests === 0 && baseRequests === 0n
 }

@@ -38,6 +38,11 @@ export function resetSum(sum: Sum): void {
   sum.baseRequests = sum.baseTokens = 0n
 }
 
+/** As it is now: four words, no arithmetic. */
+export function copySum({ requests, tokens, baseRequests, baseTokens }: Sum): Sum {
+  return { requests, tokens, baseRequests, baseTokens }
+}
+
 export function totalOf(sum: Sum): Total {
   return { requests: sum.baseRequests + BigInt(sum.requests), tokens: sum.baseTokens + BigInt(sum.tokens) }
 }
