@@ -79,13 +79,14 @@ export function createStatsLoader(deps: StatsLoaderDeps): StatsLoader {
     }
   }
 
+  const merge = (portions: Portions) => mergeTogether(stats, portions, () => stopped)
+
   async function load(sinceMs: number): Promise<void> {
     const startedAtMs = clock.nowMs()
     await rebase()
     if (mostDetails > 0) {
-      await mergeTogether(stats, readOwnDetails(sql, { sinceMs, limit: MOST_OWN_DETAILS }))
-      if (sinceMs === 0)
-        await mergeTogether(stats, readImportedDetails(sql, { mostOfOne: mostDetails, most: MOST_IMPORTED_DETAILS }))
+      await merge(readOwnDetails(sql, { sinceMs, limit: MOST_OWN_DETAILS }))
+      if (sinceMs === 0) await merge(readImportedDetails(sql, { mostOfOne: mostDetails, most: MOST_IMPORTED_DETAILS }))
     }
     loadedAtMs = startedAtMs
   }
@@ -124,7 +125,7 @@ export function createStatsLoader(deps: StatsLoaderDeps): StatsLoader {
         if (!stats.enabled) return
         if (loadedAtMs === null) return load(0)
         await rebase()
-        await mergeTogether(stats, portionsOf(details, series))
+        await merge(portionsOf(details, series))
       }),
     start() {
       wanted = true
@@ -145,6 +146,7 @@ export function createStatsLoader(deps: StatsLoaderDeps): StatsLoader {
   }
 }
 
+type Portions = AsyncIterable<KeyedDetail[]> | Iterable<KeyedDetail[]>
 const PORTION = 1000
 
 function* portionsOf(details: DetailList, series: readonly FileSeries[]): Generator<KeyedDetail[]> {
@@ -158,14 +160,12 @@ function* portionsOf(details: DetailList, series: readonly FileSeries[]): Genera
 }
 
 /** A key and model's details come together and are merged at once. */
-async function mergeTogether(
-  stats: LiveStats,
-  portions: AsyncIterable<KeyedDetail[]> | Iterable<KeyedDetail[]>,
-): Promise<void> {
+async function mergeTogether(stats: LiveStats, portions: Portions, isStopped: () => boolean): Promise<void> {
   let [key, model] = ['', '']
   let details: KeyedDetail['detail'][] = []
   let sliceEnd = performance.now() + SLICE_MS
   for await (const portion of portions) {
+    if (isStopped()) return
     for (const next of portion) {
       if (next.key !== key || next.model !== model) {
         stats.mergeDetails(key, model, details)

@@ -4,7 +4,8 @@
  * Off: nothing is counted, the snapshot stays as it was. The usage log goes on, so on again everything is there, as after a restart (USE-8).
  */
 import { conflict, type Fault, invalid, isFault } from '../core/fault.ts'
-import { readStatsFile, type StatsFile, StatsFileError } from '../core/stats-file.ts'
+import { readStatsFile, type StatsFile } from '../core/stats-file.ts'
+import { StatsFileError } from '../core/stats-file-checks.ts'
 import type { Sql } from '../db/client.ts'
 import { type ImportResult, importStatsFile } from '../db/statistics-import.ts'
 import { newId } from '../lib/ids.ts'

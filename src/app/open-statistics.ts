@@ -3,7 +3,7 @@ import type { Statistics } from '../admin/statistics.ts'
 import { createStatsLoader } from '../admin/statistics-loader.ts'
 import type { Config } from '../config.ts'
 import type { Sql } from '../db/client.ts'
-import { systemClock } from '../lib/clock.ts'
+import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import { createLiveStats } from '../state/live-stats.ts'
 
@@ -12,12 +12,13 @@ export interface StatisticsInput {
   sql: Sql
   log: Log
   flush(): Promise<void>
+  clock?: Clock
 }
 
-export function openStatistics({ config, sql, log, flush }: StatisticsInput): Statistics {
+export function openStatistics({ config, sql, log, flush, clock = systemClock }: StatisticsInput): Statistics {
   const { timezone: timeZone, statisticsDetails: mostDetails } = config
   const stats = createLiveStats({ timeZone, mostDetails })
   stats.enabled = config.statisticsEnabled
-  const loader = createStatsLoader({ sql, stats, clock: systemClock, log, timeZone, mostDetails })
+  const loader = createStatsLoader({ sql, stats, clock, log, timeZone, mostDetails })
   return { stats, loader, flush }
 }

@@ -16,7 +16,8 @@
  * Requests without details have no time of their own. A file tells how all of its requests lie by day, hour and outcome; those that it does not
  * list are the rest, and new ones among them are put where the file counts more than is held, the newest day first.
  */
-import { type FileSeries, SPREAD_KINDS, type Spread, type StatsFile, type Tallies } from './stats-file.ts'
+import { type FileSeries, SPREAD_KINDS, type Spread, type StatsFile } from './stats-file.ts'
+import type { Tallies } from './stats-file-checks.ts'
 
 export interface Amount {
   requests: number

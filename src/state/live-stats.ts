@@ -6,15 +6,16 @@
  * database says which of them its snapshot holds. So the figures are always the database's plus this process's own unwritten receipts.
  *
  * Synchronous throughout: recording is a few additions and 32 bytes (0.3 to 0.5 µs, test/bench/statistics.ts), and a frozen copy cannot be torn.
- * Memory: clients choose model names, so beyond MOST_SERIES a key's further models are counted together as OTHER_MODELS.
+ * Memory, with 1,000 details kept of each of 20,000 keys and models: 670 MB; without details, some 20 MB.
  */
 import { createOrigins } from '../core/packed-detail.ts'
 import type { Receipt } from '../core/receipt.ts'
-import { type Detail, detailOf, hasFailed, identityOf, keyNameOf, modelNameOf } from '../core/stats.ts'
+import { type Detail, detailOf, hasFailed, identityOf, keyNameOf } from '../core/stats.ts'
 import { createPlaces, hourName } from '../core/stats-time.ts'
 import { totalTokens } from '../core/usage.ts'
 import { getOrAdd } from '../lib/get-or-add.ts'
-import { createDetailRing, type DetailRing, type DetailView, detailsOf } from './detail-ring.ts'
+import { createDetailRing, type DetailView, detailsOf } from './detail-ring.ts'
+import { createSeriesTable, type Series } from './stat-series.ts'
 import { addBase, addRequest, copySum, newSum, resetSum, type Sum, type Total, totalOf } from './stat-sums.ts'
 
 export interface NamedTotal extends Total {
@@ -73,48 +74,23 @@ export interface LiveStatsOptions {
   mostSeries?: number
 }
 
-export const OTHER_MODELS = '(other models)'
 const MOST_SERIES = 100_000
 const HOURS = 24
 
-interface Series {
-  sum: Sum
-  ring: DetailRing | null
-}
-
-const newModels = () => new Map<string, Series>()
-
 export function createLiveStats({ timeZone, mostDetails, mostSeries = MOST_SERIES }: LiveStatsOptions): LiveStats {
-  const keys = new Map<string, Map<string, Series>>()
+  const table = createSeriesTable(mostSeries)
   const days = new Map<string, Sum>()
   const hours = Array.from({ length: HOURS }, newSum)
   const failures = newSum()
   const origins = createOrigins()
   const placeOf = createPlaces(timeZone)
   const unwritten = new Map<string, Receipt>()
-  let seriesCount = 0
   let rebasing: { early: Receipt[]; late: Receipt[]; marked: boolean } | null = null
   let enabled = true
 
-  function seriesOf(key: string, model: string): Series {
-    const models = getOrAdd(keys, key, newModels)
-    return models.get(model) ?? addSeries(models, modelNameOf(model))
-  }
-
-  function addSeries(models: Map<string, Series>, model: string): Series {
-    const name = seriesCount < mostSeries ? model : OTHER_MODELS
-    let series = models.get(model) ?? models.get(name)
-    if (series === undefined) {
-      series = { sum: newSum(), ring: null }
-      models.set(name, series)
-      seriesCount++
-    }
-    return series
-  }
-
   function count(receipt: Receipt): Series {
     const tokens = totalTokens(receipt.usage)
-    const series = seriesOf(keyNameOf(receipt), receipt.model)
+    const series = table.of(keyNameOf(receipt), receipt.model)
     const { day, hour } = placeOf(Math.floor(receipt.createdAtMs / 1000))
     addRequest(series.sum, tokens)
     addRequest(getOrAdd(days, day, newSum), tokens)
@@ -124,11 +100,11 @@ export function createLiveStats({ timeZone, mostDetails, mostSeries = MOST_SERIE
   }
 
   function applyBase(base: StatsBase): void {
-    for (const models of keys.values()) for (const { sum } of models.values()) resetSum(sum)
+    for (const models of table.byKey.values()) for (const { sum } of models.values()) resetSum(sum)
     days.clear()
     for (const sum of hours) resetSum(sum)
     resetSum(failures)
-    for (const entry of base.series) addBase(seriesOf(entry.key, entry.model).sum, entry)
+    for (const entry of base.series) addBase(table.of(entry.key, entry.model).sum, entry)
     for (const entry of base.days) addBase(getOrAdd(days, entry.name, newSum), entry)
     for (const entry of base.hours) addBase(hours[Number(entry.name)] as Sum, entry)
     failures.baseRequests = base.failures
@@ -153,7 +129,7 @@ export function createLiveStats({ timeZone, mostDetails, mostSeries = MOST_SERIE
     flushed(receipts) {
       for (const { id } of receipts) unwritten.delete(id)
     },
-    freeze: (withDetails) => freeze({ keys, days, hours, failures }, withDetails),
+    freeze: (withDetails) => freeze({ keys: table.byKey, days, hours, failures }, withDetails),
     rebase() {
       const mine = { early: [...unwritten.values()], late: [] as Receipt[], marked: false }
       rebasing = mine
@@ -175,7 +151,7 @@ export function createLiveStats({ timeZone, mostDetails, mostSeries = MOST_SERIE
     },
     mergeDetails(key, model, details) {
       if (mostDetails === 0 || details.length === 0) return
-      const series = seriesOf(key, model)
+      const series = table.of(key, model)
       series.ring ??= createDetailRing(mostDetails, origins)
       series.ring.replace(union(detailsOf(series.ring.view()), details))
     },

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { Receipt } from '../../src/core/receipt.ts'
 import { totalTokens } from '../../src/core/usage.ts'
+import { listenForChanges } from '../../src/db/changes.ts'
+import { connect } from '../../src/db/client.ts'
 import { deleteUsageRecordsBefore } from '../../src/db/partitions.ts'
 import { newId } from '../../src/lib/ids.ts'
 import { type FreshDatabase, freshDatabase, withDatabase } from '../support/database.ts'
@@ -195,6 +197,36 @@ describe('usage statistics', () => {
   })
 })
 
+describe('usage statistics of several instances', () => {
+  test('hold the requests of all of them, each once, with their details (USE-5, USE-8)', async () => {
+    await withDatabase(async (own) => {
+      const time = { nowMs: NOON }
+      const clock = { nowMs: () => time.nowMs }
+      const listener = { onChange() {}, onReconnect() {} }
+      // As many as listen on the database: two gateways.
+      const listening = [await listenForChanges(own.sql, listener)]
+      const neighbour = connect(own.target, { max: 1, statementTimeoutMs: 0 })
+      listening.push(await listenForChanges(neighbour, listener))
+      const [one, two] = [await statisticsOver(own, {}, clock), await statisticsOver(own, {}, clock)]
+      const keyId = newId()
+      const make = (index: number) => makeReceipt({ keyId, createdAtMs: NOON + index, usage: { input: 1 } })
+      await one.snapshot()
+      for (let made = 0; made < 10; made++) (made % 2 === 0 ? one : two).accept(make(made))
+      await two.flush()
+      expect((await one.snapshot()).total_requests).toBe(5)
+      time.nowMs += 10_000
+      const both = await one.snapshot()
+      expect([both.total_requests, detailsOf(both).length]).toEqual([10, 10])
+      await one.flush()
+      time.nowMs += 10_000
+      const later = await one.snapshot()
+      expect([later.total_requests, later.total_tokens, detailsOf(later)]).toEqual([10, 10, detailsOf(both)])
+      await Promise.all(listening.map((unlisten) => unlisten()))
+      await neighbour.end()
+    })
+  })
+})
+
 describe('an import', () => {
   const other = snapshotOf({
     'sk-old': {
@@ -367,7 +399,7 @@ describe('an import', () => {
     expect(await one.import(whole)).toEqual({ added: 50, skipped: 0 })
   })
 
-  test('is heard of by other instances, and snapshots hold the requests of all of them (USE-7, USE-8)', async () => {
+  test('is heard of by other instances (USE-7, USE-8)', async () => {
     await withDatabase(async (own) => {
       const [one, two] = [await statisticsOver(own), await statisticsOver(own)]
       await two.snapshot()

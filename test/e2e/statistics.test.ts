@@ -39,7 +39,9 @@ test('requests show at once, outlive a restart, and commands import beside the r
   expect(await send(first, '{"messages":[]}')).toBe(400)
   const shown = await snapshotIn(first)
   expect(shown).toMatchObject({ total_requests: 2, success_count: 1, failure_count: 1 })
-  const [detail] = Object.values(shown.apis[key.id]!.models).flatMap(({ details }) => details.filter(({ failed }) => !failed))
+  const [detail] = Object.values(shown.apis[key.id]!.models).flatMap(({ details }) =>
+    details.filter(({ failed }) => !failed),
+  )
   expect(detail).toMatchObject({ source: 'openai', auth_index: account.id })
   expect(detail!.tokens.total_tokens).toBeGreaterThan(0)
   expect(Object.keys(shown.apis[key.id]!.models)).toContain('unknown')

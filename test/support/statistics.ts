@@ -6,7 +6,7 @@ import { readConfig } from '../../src/config.ts'
 import type { Receipt } from '../../src/core/receipt.ts'
 import { insertReceipts } from '../../src/db/receipts.ts'
 import { upsertSettings } from '../../src/db/settings.ts'
-import { systemClock } from '../../src/lib/clock.ts'
+import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import { silentLog } from '../../src/lib/log.ts'
 import type { FreshDatabase } from './database.ts'
 
@@ -104,6 +104,7 @@ export function detailOnWire(
 export async function statisticsOver(
   { db, sql }: Pick<FreshDatabase, 'db' | 'sql'>,
   environment: Record<string, string> = {},
+  clock: Clock = systemClock,
 ) {
   const config = await readConfig({ environment })
   if ('problems' in config) throw new Error(config.problems.join())
@@ -115,12 +116,12 @@ export async function statisticsOver(
     await insertReceipts(sql, batch, { timeZone })
     statistics.stats.flushed(batch)
   }
-  const statistics = openStatistics({ config, sql, log: silentLog, flush })
+  const statistics = openStatistics({ config, sql, log: silentLog, flush, clock })
   const patch = async (actor: { name: string }, values: Record<string, unknown>) => {
     await upsertSettings(db, values, actor.name)
     return values
   }
-  const admin = createStatisticsAdmin({ sql, timeZone, statistics, clock: systemClock, settings: { patch } })
+  const admin = createStatisticsAdmin({ sql, timeZone, statistics, clock, settings: { patch } })
   const written = async (made: Promise<Generator<string>>) => JSON.parse([...(await made)].join(''))
   return {
     ...statistics,
