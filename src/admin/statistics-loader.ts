@@ -79,7 +79,7 @@ export function createStatsLoader(deps: StatsLoaderDeps): StatsLoader {
     }
   }
 
-  const merge = (portions: Portions) => mergeTogether(stats, portions, () => stopped)
+  const merge = (portions: Portions) => mergeTogether(stats, portions, { most: mostDetails + PORTION, isStopped: () => stopped })
 
   async function load(sinceMs: number): Promise<void> {
     const startedAtMs = clock.nowMs()
@@ -146,6 +146,12 @@ export function createStatsLoader(deps: StatsLoaderDeps): StatsLoader {
   }
 }
 
+interface Merging {
+  /** At once. */
+  most: number
+  isStopped(): boolean
+}
+
 type Portions = AsyncIterable<KeyedDetail[]> | Iterable<KeyedDetail[]>
 const PORTION = 1000
 
@@ -159,15 +165,15 @@ function* portionsOf(details: DetailList, series: readonly FileSeries[]): Genera
   }
 }
 
-/** A key and model's details come together and are merged at once. */
-async function mergeTogether(stats: LiveStats, portions: Portions, isStopped: () => boolean): Promise<void> {
+/** A key and model's details come together: as many are merged at once as make it worth the sorting. */
+async function mergeTogether(stats: LiveStats, portions: Portions, { most, isStopped }: Merging): Promise<void> {
   let [key, model] = ['', '']
   let details: KeyedDetail['detail'][] = []
   let sliceEnd = performance.now() + SLICE_MS
   for await (const portion of portions) {
     if (isStopped()) return
     for (const next of portion) {
-      if (next.key !== key || next.model !== model) {
+      if (next.key !== key || next.model !== model || details.length === most) {
         stats.mergeDetails(key, model, details)
         ;[key, model, details] = [next.key, next.model, []]
         if (performance.now() > sliceEnd) {

@@ -3,7 +3,7 @@
  * or in an earlier import, are skipped; totals move as core/stats-merge says. One import at a time over all instances.
  *
  * Each detail is a row under its identity, so importing twice adds nothing, across restarts and instances. Measured with 1 M details of another
- * tool: 5 to 8 s, most of it Postgres's (test/bench/statistics.ts).
+ * tool on a busy machine: 7 s of CPU for the whole import here, 12 s of Postgres's (test/bench/statistics.ts).
  * If it fails: rejects; nothing is stored.
  */
 import type { FileSeries, Spread, StatsFile } from '../core/stats-file.ts'
