@@ -140,7 +140,10 @@ function listen(
   const failed = (error: unknown) => log.error('a change could not be read', { error })
   return listenForChanges(sql, {
     onChange: (change) => void hear(change).catch(failed),
-    onReconnect: () => void Promise.all([relay.directory.load(), relay.reloadPrices()]).catch(failed),
+    onReconnect() {
+      const { loader } = relay.statistics
+      void Promise.all([relay.directory.load(), relay.reloadPrices(), loader.heardOfImport('missed')]).catch(failed)
+    },
   })
 }
 

@@ -30,7 +30,7 @@ export interface StatsLoaderDeps {
 export interface StatsLoader {
   /** Resolves when what is in memory is what the database knows, or was moments ago. */
   ready(): Promise<void>
-  /** An import's notice: everything is read again, unless it was made here. */
+  /** An import's notice, or one may have been missed: everything is read again, unless it was made here. */
   heardOfImport(id: string): Promise<void>
   /** After an import made here: its details are at hand. */
   imported(details: DetailList, series: readonly FileSeries[]): Promise<void>
@@ -79,7 +79,8 @@ export function createStatsLoader(deps: StatsLoaderDeps): StatsLoader {
     }
   }
 
-  const merge = (portions: Portions) => mergeTogether(stats, portions, { most: mostDetails + PORTION, isStopped: () => stopped })
+  const merge = (portions: Portions) =>
+    mergeTogether(stats, portions, { most: mostDetails + PORTION, isStopped: () => stopped })
 
   async function load(sinceMs: number): Promise<void> {
     const startedAtMs = clock.nowMs()

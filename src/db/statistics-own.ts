@@ -12,7 +12,7 @@ export interface OwnSeries {
   series: number
   requests: bigint
   tokens: bigint
-  /** Some of the file's details are recorded here. */
+  /** The file tells of this gateway's requests: some of its details are recorded here, or all of them are known. */
   found: boolean
 }
 
@@ -22,8 +22,9 @@ export async function takeOwnDetails(sql: SqlTransaction): Promise<OwnSeries[]> 
   if (own.length === 0) return []
   await takeImported(sql)
   const found = [...(await takeRecorded(sql)), ...(await takeForgotten(sql))]
-  const series = new Set(found.map((row) => row.series))
-  return own.map((row) => ({ ...row, found: series.has(row.series) }))
+  const unknown = await sql<{ series: number }[]>`select distinct series from staged_details`
+  const [foundIn, unknownIn] = [found, unknown].map((rows) => new Set(rows.map(({ series }) => series)))
+  return own.map((row) => ({ ...row, found: foundIn?.has(row.series) || !unknownIn?.has(row.series) }))
 }
 
 async function readOwnSums(sql: SqlTransaction): Promise<Omit<OwnSeries, 'found'>[]> {
