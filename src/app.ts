@@ -54,10 +54,16 @@ export async function startApp(config: Config, given?: StartOptions): Promise<Ap
       if (change.kind === 'user') activityCache.forgetUser(change.id)
       if (change.kind === 'setting') relay.configure(await effective())
       else if (change.kind === 'price') await relay.reloadPrices()
+      else if (change.kind === 'statistics') await relay.statistics.loader.heardOfImport(change.id)
       else if (change.kind === 'account_reset') await resetAccount(relay, change.id)
       else if (isDirectoryKind(change.kind)) await reload(relay, change.kind, change.id)
     }
     hearing.attach({ hear, readAll: () => readAll(relay, effective) })
+    await stack.use(
+      'statistics',
+      () => relay.statistics.loader.start(),
+      () => relay.statistics.loader.stop(),
+    )
     const instance = await openInstance({ config, data, relay, log, stack })
     const admin = createAdmin({
       db,
@@ -72,6 +78,7 @@ export async function startApp(config: Config, given?: StartOptions): Promise<Ap
       priceSource: config.priceSource,
       timeZone: config.timezone,
       activityCache,
+      statistics: relay.statistics,
       onChange: hear,
       rootToken: data.adminToken.value,
       configured: runtimeSettingsOf(config),
@@ -140,7 +147,8 @@ async function resetAccount(relay: OpenedRelay, id: string): Promise<void> {
 async function readAll(relay: OpenedRelay, effective: () => Promise<Config>): Promise<void> {
   relay.distrustCounters()
   relay.configure(await effective())
-  await Promise.all([relay.loadDirectory(), relay.reloadPrices()])
+  const { loader } = relay.statistics
+  await Promise.all([relay.loadDirectory(), relay.reloadPrices(), loader.heardOfImport('missed')])
 }
 
 interface Http {

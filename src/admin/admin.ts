@@ -20,6 +20,7 @@ import { createProxiesAdmin } from './proxies.ts'
 import { createReprice } from './reprice.ts'
 import { createRetentionAdmin } from './retention.ts'
 import { createSettingsAdmin, type Settings } from './settings.ts'
+import { createStatisticsAdmin, type StatisticsDeps } from './statistics.ts'
 import { createSubscriptionsAdmin } from './subscriptions.ts'
 import { createUsageReports } from './usage-reports.ts'
 import { createUsersAdmin } from './users.ts'
@@ -28,7 +29,8 @@ export type Admin = ReturnType<typeof createAdmin>
 
 export function createAdmin(
   deps: PriceRefreshDeps &
-    KeysDeps & {
+    KeysDeps &
+    StatisticsDeps & {
       rootToken: string | null
       configured: Readonly<Settings>
       access: AccountAccess
@@ -53,6 +55,7 @@ export function createAdmin(
     subscriptions: createSubscriptionsAdmin(deps),
     prices: createPricesAdmin(deps),
     settings,
+    statistics: createStatisticsAdmin({ ...deps, settings }),
     tokens: createAdminTokensAdmin(deps),
     audit: { list: (query: PageQuery & AuditFilter) => listAuditEntries(db, query) },
     live: createLiveAdmin({ live: deps.live, nowMs: deps.clock.nowMs }),

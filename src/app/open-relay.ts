@@ -3,6 +3,7 @@
  * The relay never awaits SQL: everything from the database was loaded before or comes by `reload`; receipts leave through a batch.
  */
 
+import type { Statistics } from '../admin/statistics.ts'
 import type { Config } from '../config.ts'
 import { deny } from '../core/denial.ts'
 import type { Platform } from '../core/platform.ts'
@@ -42,6 +43,7 @@ import { type OpenedCredentials, openCredentials } from './open-credentials.ts'
 import type { Data } from './open-data.ts'
 import { type OpenedLimits, openLimits } from './open-limits.ts'
 import { openPrices } from './open-prices.ts'
+import { openStatistics } from './open-statistics.ts'
 import { outputPrice } from './output-price.ts'
 import { toRelaySettings } from './relay-settings.ts'
 
@@ -67,6 +69,7 @@ export interface OpenedRelay {
   /** `memory`, or how the shared counters are doing (OPS-5). */
   countersMode(): string
   prices: Prices
+  statistics: Statistics
   /** Reads the operator's prices again (BIL-2). */
   reloadPrices(): Promise<void>
   /** Takes new run-time settings; requests under way keep what they have read. */
@@ -110,7 +113,8 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
   const { prices, reload: reloadPrices } = await openPrices(data.database.db)
   const limits = await openLimits(config, data, directory, { log, stack })
   const recordings = await openRecordingKeeper({ sql: data.database.sql, log, stack })
-  const receipts = await openReceipts(config, data, limits.news, { log, stack })
+  const statistics = openStatistics({ config, sql: data.database.sql, log, flush: () => receipts.flush() })
+  const receipts = await openReceipts(config, data, [limits.news, statistics.stats], { log, stack })
   const watchdog = await stack.use(
     'time limits',
     () => createWatchdog({ nowMs }),
@@ -158,6 +162,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     prices: (account) => prices.bookFor(account?.id ?? null),
     accept(receipt, exchange) {
       deps.live.delete(exchange)
+      statistics.stats.record(receipt)
       receipts.add(receipt)
       if (exchange.recording) recordings.add(exchange.recording.finish(exchange))
     },
@@ -200,8 +205,12 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     keyUsages: limits.keyUsages,
     countersMode: () => limits.counters.mode,
     prices,
+    statistics,
     reloadPrices,
-    configure: (changed) => void Object.assign(settings, toRelaySettings(changed)),
+    configure(changed) {
+      Object.assign(settings, toRelaySettings(changed))
+      statistics.loader.enable(changed.statisticsEnabled)
+    },
     close() {
       closed = true
     },
@@ -237,7 +246,12 @@ function simplePools(platform: Platform): string[] {
 }
 
 /** Receipts go to the database in batches (USE-9); one that it can never take is logged whole, so that it is not lost without a word. */
-function openReceipts(config: Config, data: Data, news: CounterNews, { log, stack }: { log: Log; stack: Stack }) {
+function openReceipts(
+  config: Config,
+  data: Data,
+  listeners: readonly { flushed(receipts: readonly Receipt[]): void | Promise<void> }[],
+  { log, stack }: { log: Log; stack: Stack },
+) {
   const start = () =>
     createBatch<Receipt>({
       mostItems: config.flushSize,
@@ -247,7 +261,7 @@ function openReceipts(config: Config, data: Data, news: CounterNews, { log, stac
         for (const { receipt, reason } of rejected) {
           log.error('a usage record was refused by the database', { requestId: receipt.id, reason, receipt })
         }
-        await news.flushed(items)
+        for (const listener of listeners) await listener.flushed(items)
       },
       onFailure: (error, backlog) => log.error('usage records could not be written; they are kept', { backlog, error }),
     })

@@ -16,6 +16,8 @@ import { keyList } from './key-list.ts'
 import { migrateCommand } from './migrate.ts'
 import { rotateEncryptionKeyCommand } from './rotate-encryption-key.ts'
 import { serve } from './serve.ts'
+import { statsExport } from './stats-export.ts'
+import { statsImport } from './stats-import.ts'
 import { version } from './version.ts'
 
 const help: Command = {
@@ -39,6 +41,8 @@ export const COMMANDS: readonly Command[] = [
   accountAdd,
   accountList,
   accountTest,
+  statsExport,
+  statsImport,
   rotateEncryptionKeyCommand,
   doctor,
   version,
@@ -50,6 +54,7 @@ const systemTerminal: Terminal = {
   error: (line) => console.error(line),
   environment: process.env,
   readInput: () => Bun.stdin.text(),
+  ...(process.stderr.isTTY ? { draw: (text: string) => void process.stderr.write(text) } : {}),
 }
 
 export async function runCli(argv: readonly string[], terminal: Terminal = systemTerminal): Promise<number> {

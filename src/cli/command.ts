@@ -8,6 +8,8 @@ export interface Terminal {
   environment: Readonly<Record<string, string | undefined>>
   /** All of stdin: for secrets that must not stand in the process list. */
   readInput(): Promise<string>
+  /** Writes over the last line; only where somebody sees it. */
+  draw?(text: string): void
 }
 
 export interface CommandInput {

@@ -10,6 +10,7 @@ import { openPepper } from '../admin/pepper.ts'
 import { openEncryptionKey } from '../admin/secrets.ts'
 import { openAccess } from '../app/open-access.ts'
 import { openPrices } from '../app/open-prices.ts'
+import { openStatistics } from '../app/open-statistics.ts'
 import { type Config, runtimeSettingsOf } from '../config.ts'
 import { insertDefaultGroups } from '../db/bootstrap.ts'
 import { createDatabase, type Target } from '../db/client.ts'
@@ -56,6 +57,13 @@ export function withAdmin<T>(config: Config, use: (admin: Admin) => Promise<T>):
         prices: async () => (await openPrices(database.db)).prices,
         priceSource: config.priceSource,
         timeZone: config.timezone,
+        // Whatever the setting says: who asks for the statistics wants them read.
+        statistics: openStatistics({
+          config: { ...config, statisticsEnabled: true },
+          sql: database.sql,
+          log: silentLog,
+          flush: async () => {},
+        }),
         // Running instances hear it from the database.
         onChange: () => {},
         rootToken: null,

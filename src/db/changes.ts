@@ -19,6 +19,7 @@ export const CHANGE_KINDS = [
   'price',
   'setting',
   'admin_token',
+  'statistics',
 ] as const
 export type ChangeKind = (typeof CHANGE_KINDS)[number]
 
@@ -28,7 +29,7 @@ export interface Change {
   id: string
 }
 
-const CHANNEL = 'turnpike_changes'
+export const CHANNEL = 'turnpike_changes'
 
 /** Call it inside the transaction that writes. */
 export async function notifyChange(db: Db, kind: ChangeKind, id: string): Promise<void> {

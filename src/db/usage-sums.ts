@@ -81,6 +81,7 @@ const SUMMED = {
   requests: 'count(*)',
   completed_requests: "count(*) filter (where status = 'completed')",
   failed_requests: "count(*) filter (where status = 'failed')",
+  error_requests: "count(*) filter (where status = 'failed' or http_status >= 400)",
   cache_hit_requests: "count(*) filter (where status = 'completed' and cache_read_tokens > 0)",
   unpriced_requests: 'count(*) filter (where not priced)',
   input_tokens: 'sum(input_tokens)',

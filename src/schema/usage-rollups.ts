@@ -22,6 +22,8 @@ const sums = () => ({
   requests: tally('requests').notNull().default(0),
   completedRequests: tally('completed_requests').notNull().default(0),
   failedRequests: tally('failed_requests').notNull().default(0),
+  /** Failed, or answered with a status of 400 or more, as a client that left early is (USE-6). */
+  errorRequests: tally('error_requests').notNull().default(0),
   /** Completed requests that read from a cache (USE-16). */
   cacheHitRequests: tally('cache_hit_requests').notNull().default(0),
   unpricedRequests: tally('unpriced_requests').notNull().default(0),

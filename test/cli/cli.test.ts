@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { COMMANDS, runCli } from '../../src/cli/cli.ts'
@@ -7,8 +7,14 @@ import { ConfigSchema, variableOf } from '../../src/config.ts'
 import { type EmbeddedDatabase, startEmbedded } from '../../src/db/embedded.ts'
 import { silentLog } from '../../src/lib/log.ts'
 import { VERSION } from '../../src/version.ts'
+import { detailOnWire, snapshotOf } from '../support/statistics.ts'
 
-async function run(argv: string[], environment: Record<string, string> = {}, stdin = '') {
+async function run(
+  argv: string[],
+  environment: Record<string, string> = {},
+  stdin = '',
+  draw?: (text: string) => void,
+) {
   const out: string[] = []
   const errors: string[] = []
   const code = await runCli(argv, {
@@ -16,6 +22,7 @@ async function run(argv: string[], environment: Record<string, string> = {}, std
     error: (line) => errors.push(line),
     environment,
     readInput: async () => stdin,
+    ...(draw ? { draw } : {}),
   })
   return { code, out, errors, text: out.join('\n') }
 }
@@ -36,6 +43,10 @@ describe('the command line', () => {
       [['migrate', '--config', '/nowhere/at/all.yaml'], 'cannot read the config file'],
       [['account', 'add', '--platform', 'x', '--name', 'n', '--api-key', 'k'], '--platform must be one of openai'],
       [['help', 'frobnicate'], 'unknown command'],
+      [['stats'], '"stats" needs a second word: stats export, stats import'],
+      [['stats', 'import'], 'FILE is missing'],
+      [['stats', 'import', '/nowhere/at/all.json'], 'cannot read /nowhere/at/all.json: ENOENT'],
+      [['stats', 'import', '/'], '/ is not a file'],
       [['rotate-encryption-key'], 'there is no new key'],
       [['rotate-encryption-key', '--new-key-file', '/nowhere/key'], 'cannot read the new key from /nowhere/key'],
       [['rotate-encryption-key', '--new-key-file', '-'], 'the new key is shorter than 16 characters'],
@@ -176,6 +187,51 @@ describe('commands on an embedded database', () => {
     } finally {
       await upstream.stop(true)
     }
+  })
+
+  test('usage statistics are imported from a file and exported to one, whole or not at all (USE-7)', async () => {
+    const [file, exported] = [join(home, 'old.json'), join(home, 'exported.json')]
+    const details = [detailOnWire(), detailOnWire({ failed: true })]
+    writeFileSync(file, JSON.stringify({ version: 1, usage: snapshotOf({ 'sk-old': { 'gpt-5': details } }) }))
+    const first = await run(['stats', 'import', file], environment)
+    expect([first.code, first.out, first.errors]).toEqual([0, ['2 added, 0 skipped'], []])
+    expect((await run(['stats', 'import', file], environment)).out).toEqual(['0 added, 2 skipped'])
+    const made = await run(['stats', 'export', exported], { ...environment, STATISTICS_ENABLED: 'false' })
+    expect([made.code, made.out]).toEqual([0, [`${exported}: ${statSync(exported).size} bytes`]])
+    const { usage } = JSON.parse(readFileSync(exported, 'utf8'))
+    expect([usage.total_requests, usage.failure_count]).toEqual([2, 1])
+    expect(usage.apis['sk-old'].models['gpt-5'].details).toHaveLength(2)
+    expect((await run(['stats', 'import', exported], environment)).out).toEqual(['0 added, 2 skipped'])
+
+    writeFileSync(file, '{"apis":{"k":{"models":{"m":{"details":[{"timestamp":"yesterday"}]}}}}}')
+    const refused = await run(['stats', 'import', file], environment)
+    expect([refused.code, refused.errors]).toEqual([
+      1,
+      ['turnpike: apis.k.models.m.details[0].timestamp must be an RFC 3339 time from 1970 to 2099'],
+    ])
+    writeFileSync(file, '{"apis":')
+    const broken = await run(['stats', 'import', file], environment)
+    expect([broken.code, broken.errors]).toEqual([
+      1,
+      [`turnpike: ${file} is not valid JSON: it ends too early at byte 8`],
+    ])
+    const nowhere = await run(['stats', 'export', join(home, 'no/such/folder.json')], environment)
+    expect([nowhere.code, nowhere.errors]).toEqual([
+      1,
+      [`turnpike: cannot write ${join(home, 'no/such/folder.json')}: ENOENT`],
+    ])
+    expect(readdirSync(home).filter((name) => name.includes('partial'))).toEqual([])
+  })
+
+  test('an import draws a bar where somebody sees it, and nothing in a pipe (USE-7)', async () => {
+    const file = join(home, 'bar.json')
+    writeFileSync(file, JSON.stringify(snapshotOf({ 'sk-bar': { m: [detailOnWire()] } })))
+    const drawn: string[] = []
+    const seen = await run(['stats', 'import', file], environment, '', (text) => drawn.push(text))
+    expect(seen.out).toEqual(['1 added, 0 skipped'])
+    expect(drawn[0]).toContain('reading [##############################] 100 %')
+    expect(drawn.at(-2)).toContain('storing [##############################] 100 % 1')
+    expect(drawn.at(-1)).toBe('\r\x1b[K')
   })
 
   test('the encryption key is rotated; what it sealed still opens, and what it made still counts (ACC-8)', async () => {

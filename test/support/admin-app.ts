@@ -4,6 +4,7 @@ import { type Admin, createAdmin } from '../../src/admin/admin.ts'
 import { type LiveSource, NOTHING_LIVE } from '../../src/admin/live.ts'
 import { openAccess } from '../../src/app/open-access.ts'
 import { openPrices } from '../../src/app/open-prices.ts'
+import { openStatistics } from '../../src/app/open-statistics.ts'
 import { RuntimeSettings, RuntimeSettingsPatch, readConfig, runtimeSettingsOf } from '../../src/config.ts'
 import { checkValue } from '../../src/core/check-value.ts'
 import { isDatabaseAway } from '../../src/db/away.ts'
@@ -47,6 +48,7 @@ export async function adminApp(environment: Record<string, string> = {}, live: L
   const log = createLog({ pretty: false, write: (line) => lines.push(line) })
   const box = createSecretbox('encryption key of the tests')
   const activityCache = createActivityCache(clock)
+  const statistics = openStatistics({ config, sql: database.sql, log, flush: async () => {} })
   const admin: Admin = createAdmin({
     db: database.db,
     sql: database.sql,
@@ -60,6 +62,7 @@ export async function adminApp(environment: Record<string, string> = {}, live: L
     priceSource: config.priceSource,
     timeZone: config.timezone,
     activityCache,
+    statistics,
     async onChange(change) {
       if (change.kind === 'user') activityCache.forgetUser(change.id)
       changes.push(change)
@@ -101,7 +104,7 @@ export async function adminApp(environment: Record<string, string> = {}, live: L
     if (answer.ok) checkAnswer(calls, method, path, { status: answer.status, contentType, json })
     return { status: answer.status, headers: answer.headers, text, json }
   }
-  return { database, admin, app, calls, ask, lines, changes, keyUsages, usageReads, time, log }
+  return { database, admin, app, calls, statistics, ask, lines, changes, keyUsages, usageReads, time, log }
 }
 
 /** A feed has no end: its reader leaves after the first event. */

@@ -15,6 +15,8 @@ export interface CallInput<Query, Body> {
   id: string
   query: Query
   body: Body
+  /** The body of a call with `bodyIsStreamed`, as it comes; nothing otherwise. Throws when it grows beyond the limit. */
+  chunks: AsyncIterable<Uint8Array>
   actor: Actor
   requestId: string
 }
@@ -36,6 +38,8 @@ export interface Call {
   bodyExample?: unknown
   /** No body at all is taken for `{}`. */
   bodyMayBeEmpty?: boolean
+  /** The call reads and checks the body itself, from `chunks`: it is too large to be held. `body` is what Swagger says of it. */
+  bodyIsStreamed?: boolean
   /** Changes nothing, although it is no GET: viewers may call it. */
   readOnly?: boolean
   /** Largest body; bodies of admin calls are small, imports are not. */

@@ -12,6 +12,7 @@ import { priceCalls } from './prices.ts'
 import { proxyCalls } from './proxies.ts'
 import { retentionCalls } from './retention.ts'
 import { type SettingsSchemas, settingsCalls } from './settings.ts'
+import { statisticsCalls } from './statistics.ts'
 import { subscriptionCalls } from './subscriptions.ts'
 import { tokenCalls } from './tokens.ts'
 import { usageCalls } from './usage.ts'
@@ -35,6 +36,7 @@ export function adminCalls(admin: Admin, settings: SettingsSchemas): Call[] {
     ...usageReportCalls(admin.usage),
     ...cacheReportCalls(admin.usage),
     usageExportCall(admin.usage.read),
+    ...statisticsCalls(admin.statistics),
     ...settingsCalls(admin.settings, settings),
     ...auditCalls(admin.audit),
     ...tokenCalls(admin.tokens),

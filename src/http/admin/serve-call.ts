@@ -65,9 +65,14 @@ async function runCall(call: Call, incoming: Incoming, deps: ServeDeps, requestI
   if (id === null) return notFound()
   const query = call.query ? readQuery(call.query, new URL(request.url).searchParams) : { value: {} }
   if (isProblem(query)) return query
-  const body = call.body ? await readRequestBody(call, request) : { value: undefined }
+  const body = call.body && !call.bodyIsStreamed ? await readRequestBody(call, request) : { value: undefined }
   if (isProblem(body)) return body
-  const result = await call.handle({ id, query: query.value as never, body: body.value as never, actor, requestId })
+  const chunks = boundedChunks(call.bodyIsStreamed ? request.body : null, limitOf(call))
+  const input = { id, query: query.value as never, body: body.value as never, chunks, actor, requestId }
+  const result = await call.handle(input).catch((error) => {
+    if (error instanceof BodyTooLarge) return tooLarge(limitOf(call))
+    throw error
+  })
   if (result === null) return notFound()
   return isFault(result) ? faultProblem(call, result) : result
 }
@@ -86,10 +91,31 @@ function faultProblem(call: Call, { fault, field, message }: Fault): Problem {
 }
 
 async function readRequestBody(call: Call, request: Request): Promise<{ value: unknown } | Problem> {
-  const limit = call.maxBodyBytes ?? DEFAULT_BODY_BYTES
-  const text = await readText(request, limit)
-  if (text === null) return problem(413, 'body_too_large', `the body is larger than ${limit} bytes`)
+  const text = await readText(request, limitOf(call))
+  if (text === null) return tooLarge(limitOf(call))
   return readBody(call.body!, text === '' && call.bodyMayBeEmpty ? '{}' : text)
+}
+
+function limitOf(call: Call): number {
+  return call.maxBodyBytes ?? DEFAULT_BODY_BYTES
+}
+
+function tooLarge(limitBytes: number): Problem {
+  return problem(413, 'body_too_large', `the body is larger than ${limitBytes} bytes`)
+}
+
+class BodyTooLarge extends Error {
+  override name = 'BodyTooLarge'
+}
+
+/** A body as it comes, up to the limit. */
+async function* boundedChunks(body: Request['body'], limitBytes: number): AsyncGenerator<Uint8Array> {
+  let size = 0
+  for await (const chunk of body ?? []) {
+    size += chunk.byteLength
+    if (size > limitBytes) throw new BodyTooLarge()
+    yield chunk
+  }
 }
 
 /** The body as text, or null as soon as it is longer than the limit: whatever content-length claims, no more is kept. */
