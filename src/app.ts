@@ -54,7 +54,7 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
       box: data.box,
       pepper: data.pepper,
       apiKeyPrefix: config.apiKeyPrefix,
-      outbound: { allowPrivate: config.allowPrivateUpstreams },
+      outbound: relay.outbound,
       clock: systemClock,
       prices: async () => relay.prices,
       priceSource: config.priceSource,

@@ -11,9 +11,12 @@ import type { Receipt } from '../core/receipt.ts'
 import { startApiKeyExpiry } from '../db/api-keys.ts'
 import { insertReceipts } from '../db/receipts.ts'
 import { createBatch } from '../lib/batch.ts'
+import { createByteBudget } from '../lib/byte-budget.ts'
 import { systemClock } from '../lib/clock.ts'
 import { hashApiKey } from '../lib/hash-api-key.ts'
 import type { Log } from '../lib/log.ts'
+import { createOutboundGate, type OutboundGate } from '../lib/outbound-gate.ts'
+import type { OutboundPolicy } from '../lib/outbound-guard.ts'
 import type { Stack } from '../lib/stack.ts'
 import { createWaitQueue, scheduleTimeout } from '../lib/wait-queue.ts'
 import { createWatchdog } from '../lib/watchdog.ts'
@@ -28,7 +31,7 @@ import { createSocketUpstream } from '../relay/socket-upstream.ts'
 import type { Upstream } from '../relay/upstream.ts'
 import type { CounterNews } from '../state/counter-news.ts'
 import { createDirectory, type Directory, platformPool } from '../state/directory.ts'
-import { createHealth, type Health } from '../state/health.ts'
+import { createHealth, type Health, type HealthChange } from '../state/health.ts'
 import type { Prices } from '../state/price-book.ts'
 import { createSticky } from '../state/sticky.ts'
 import { createDirectoryLoader } from './directory-loader.ts'
@@ -37,7 +40,9 @@ import { type OpenedCredentials, openCredentials } from './open-credentials.ts'
 import type { Data } from './open-data.ts'
 import { openLimits } from './open-limits.ts'
 import { openPrices } from './open-prices.ts'
+import { openTelemetry, type Telemetry } from './open-telemetry.ts'
 import { outputPrice } from './output-price.ts'
+import { addRelayGauges } from './relay-gauges.ts'
 import { toRelaySettings } from './relay-settings.ts'
 
 export interface OpenedRelay {
@@ -52,6 +57,9 @@ export interface OpenedRelay {
   news: CounterNews
   /** `memory`, or how the shared counters are doing (OPS-5). */
   countersMode(): string
+  telemetry: Telemetry
+  /** Where accounts may lead; changes with the setting. */
+  outbound: OutboundPolicy
   prices: Prices
   /** Reads the operator's prices again (BIL-2). */
   reloadPrices(): Promise<void>
@@ -68,6 +76,9 @@ export interface OpenedRelay {
   isDatabaseAway(): boolean
 }
 
+/** How long a large request waits for room for its body (OPS-11). */
+const BODY_PATIENCE_MS = 2000
+
 export async function openRelay(config: Config, data: Data, log: Log, stack: Stack): Promise<OpenedRelay> {
   const nowMs = () => systemClock.nowMs()
   const settings = toRelaySettings(config)
@@ -78,6 +89,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     nowMs,
   })
   await directory.load()
+  const telemetry = await openTelemetry(config, log, stack)
   const keeper = await openHealthKeeper({
     db: data.database.db,
     log,
@@ -85,7 +97,11 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     blocksOf: (accountId) => health.describe(accountId).blocks,
     prefixOf: (accountId) => snapshotPrefix(directory, accountId),
   })
-  const health: Health = createHealth({ pool: directory.pool, nowMs, onChange: keeper.note })
+  const onChange = (change: HealthChange) => {
+    if (change.block) telemetry.noteCooldown(change.block.cause)
+    keeper.note(change)
+  }
+  const health: Health = createHealth({ pool: directory.pool, nowMs, onChange })
   const { prices, reload: reloadPrices } = await openPrices(data.database.db)
   const limits = await openLimits(config, data, directory, { log, stack })
   const receipts = await openReceipts(config, data, limits.news, { log, stack })
@@ -94,10 +110,21 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     () => createWatchdog({ nowMs }),
     (opened) => opened.stop(),
   )
-  const upstream = await openUpstream(config, stack)
+  const outbound = { allowPrivate: config.allowPrivateUpstreams }
+  const gate = createOutboundGate({
+    policy: outbound,
+    nowMs,
+    onRefused: (error) => log.warn('an upstream address is refused', { error: error.message }),
+  })
+  const upstream = await openUpstream(config, stack, gate)
+  const bodies = createByteBudget({
+    mostBytes: config.maxBodyMemoryBytes,
+    patienceMs: BODY_PATIENCE_MS,
+    schedule: scheduleTimeout,
+  })
   const queue = createWaitQueue({ most: config.queueSize, schedule: scheduleTimeout })
   const onStored = (accountId: string) => directory.reload('account', accountId)
-  const opened = openCredentials({ config, database: data.database, box: data.box, log, onStored })
+  const opened = openCredentials({ config, database: data.database, box: data.box, log, onStored, gate })
   const { credentials } = opened
   let closed = false
   const deps: RelayDeps = {
@@ -107,6 +134,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     health,
     sticky: createSticky({ nowMs }),
     queue,
+    bodies,
     upstream,
     credentials,
     watchdog,
@@ -123,12 +151,22 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     accept(receipt, exchange) {
       deps.live.delete(exchange)
       receipts.add(receipt)
+      telemetry.note(receipt, exchange)
     },
     closed: () => (closed ? deny('shutting_down', 'The gateway is restarting; try again.', 1) : null),
+    onUnauthenticated: telemetry.noteRefusedKey,
     onFirstUse: createExpiryStarter(data, log),
     onCrash: (error, requestId) => log.error('request failed', { requestId, error }),
   }
+  const shown = {
+    liveCount: () => deps.live.size,
+    backlog: () => receipts.backlog,
+    isDatabaseAway: () => receipts.failures > 0,
+    countersMode: () => limits.counters.mode,
+  }
+  addRelayGauges(telemetry, { ...shown, queued: () => queue.size, pool: directory.pool, bodies })
   return {
+    ...shown,
     relay: createRelay(deps),
     keyInfo: createKeyInfo({
       directory,
@@ -154,14 +192,17 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     directory,
     health,
     news: limits.news,
-    countersMode: () => limits.counters.mode,
+    telemetry,
+    outbound,
     prices,
     reloadPrices,
-    configure: (changed) => void Object.assign(settings, toRelaySettings(changed)),
+    configure(changed) {
+      Object.assign(settings, toRelaySettings(changed))
+      outbound.allowPrivate = changed.allowPrivateUpstreams
+    },
     close() {
       closed = true
     },
-    liveCount: () => deps.live.size,
     abortAll() {
       settings.onClientDisconnect = 'abort'
       for (const exchange of deps.live) {
@@ -169,18 +210,16 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
         exchange.onClientGone?.()
       }
     },
-    backlog: () => receipts.backlog,
-    isDatabaseAway: () => receipts.failures > 0,
   }
 }
 
 /** Which transport carries the calls (`UPSTREAM_TRANSPORT`); both pass one conformance suite. */
-async function openUpstream(config: Config, stack: Stack): Promise<Upstream> {
-  if (config.upstreamTransport === 'fetch') return createFetchUpstream()
+async function openUpstream(config: Config, stack: Stack, gate: OutboundGate): Promise<Upstream> {
+  if (config.upstreamTransport === 'fetch') return createFetchUpstream(gate)
   const connectTimeoutMs = config.connectTimeoutSeconds * 1000
   return stack.use(
     'upstream connections',
-    () => createSocketUpstream({ connectTimeoutMs }),
+    () => createSocketUpstream({ connectTimeoutMs }, gate),
     (opened) => opened.close(),
   )
 }

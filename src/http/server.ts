@@ -15,6 +15,7 @@ import { problem, problemAnswer, textAnswer } from './answer.ts'
 import { docsRoutes } from './docs.ts'
 import { type HealthCheck, healthRoutes } from './health.ts'
 import { HOME_PAGE, HOME_PAGE_POLICY } from './home-page.ts'
+import { type MetricsPart, metricsRoutes } from './metrics.ts'
 
 export interface HttpParts {
   log: Log
@@ -22,6 +23,8 @@ export interface HttpParts {
   checks: readonly HealthCheck[]
   /** The admin API with its docs; absent when it has another address. */
   admin?: { calls: readonly Call[]; deps: ServeDeps }
+  /** Absent when it has another address. */
+  metrics?: MetricsPart
   /** Registers the client endpoints (`./relay-routes.ts`); absent on the admin API's own address. */
   relayRoutes?: (app: AnyElysia) => AnyElysia
   /** The 404 of a client, in its dialect. The operator's paths keep the operator's shape. */
@@ -29,7 +32,7 @@ export interface HttpParts {
 }
 
 export function createHttpApp(parts: HttpParts): AnyElysia {
-  const { version, checks, admin, relayRoutes } = parts
+  const { version, checks, admin, metrics, relayRoutes } = parts
   const app: AnyElysia = new Elysia({
     aot: true,
     strictPath: true,
@@ -37,6 +40,7 @@ export function createHttpApp(parts: HttpParts): AnyElysia {
     handler: { standardHostname: false },
   }).onError(({ code, error, request }) => answerError({ code, error, request }, parts))
   app.use(healthRoutes(checks)).get('/', homePage, { detail: { hide: true } })
+  if (metrics) app.use(metricsRoutes(metrics))
   if (admin) app.use(adminRoutes(admin.calls, admin.deps)).use(docsRoutes(admin.calls, version))
   return relayRoutes ? relayRoutes(app) : app
 }

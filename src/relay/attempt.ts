@@ -60,6 +60,7 @@ async function attemptWith(
   const startedAt = performance.now()
   const record = newRecord(choice.entry.account)
   exchange.attempts.push(record)
+  exchange.attemptStartedAt.push(startedAt)
   exchange.upstreamRequestId = null
   const result = await tryAccount(deps, exchange, { choice, secret }, (answer) => {
     record.status = answer.status

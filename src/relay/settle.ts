@@ -10,6 +10,7 @@ import { type PriceBook, type ResolvedPrice, resolvePrice } from '../core/price-
 import type { Receipt, RequestStatus } from '../core/receipt.ts'
 import { type Ending, settle as settleUsage } from '../core/settlement.ts'
 import { NO_USAGE, totalTokens } from '../core/usage.ts'
+import type { ByteBudget } from '../lib/byte-budget.ts'
 import type { Reading } from '../protocols/protocol.ts'
 import { type Exchange, elapsedMs, platformOf } from './exchange.ts'
 
@@ -30,6 +31,7 @@ export interface SettleDeps {
   nowMs(): number
   settings: { defaultRateMultiplier: number }
   prices(account: Account | null): PriceBook
+  bodies: Pick<ByteBudget, 'give'>
   /** Frees the account's slot. */
   releaseSlot(exchange: Exchange): void
   /** Where receipts go: journal, batch, statistics. Must not throw. */
@@ -40,6 +42,7 @@ export function settle(deps: SettleDeps, exchange: Exchange, outcome: Outcome): 
   if (exchange.settled) return
   exchange.settled = true
   deps.releaseSlot(exchange)
+  deps.bodies.give(exchange.heldBytes)
   const receipt = toReceipt(deps, exchange, outcome)
   deps.accept(receipt, exchange)
   giveBack(exchange, receipt)

@@ -7,6 +7,7 @@ import type { Account, ApiKey, Group, User } from '../../src/core/entities.ts'
 import { createPriceIndex } from '../../src/core/price-index.ts'
 import type { Receipt } from '../../src/core/receipt.ts'
 import type { Credentials } from '../../src/credentials/credentials.ts'
+import { createByteBudget } from '../../src/lib/byte-budget.ts'
 import { createWaitQueue, scheduleTimeout } from '../../src/lib/wait-queue.ts'
 import { createWatchdog } from '../../src/lib/watchdog.ts'
 import { OPERATIONS, type OperationId } from '../../src/protocols/operations.ts'
@@ -107,6 +108,7 @@ export async function createTestRelay(options: TestRelayOptions) {
     directory,
     health,
     queue,
+    bodies: createByteBudget({ mostBytes: 1_000_000_000, patienceMs: 1000, schedule: scheduleTimeout }),
     watchdog,
     sticky: createSticky({ nowMs }),
     credentials: API_KEYS,
@@ -132,6 +134,7 @@ export async function createTestRelay(options: TestRelayOptions) {
       receipts.push(receipt)
     },
     closed: () => null,
+    onUnauthenticated: () => undefined,
     onFirstUse: () => undefined,
     onCrash: (error) => {
       throw error
