@@ -35,8 +35,9 @@ export function renderPrometheus(families: readonly Family[]): string {
 }
 
 function renderLabels(labels: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`)
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
+  let text = ''
+  for (const name in labels) text += `${text === '' ? '' : ','}${name}="${escapeLabel(labels[name]!)}"`
+  return text === '' ? '' : `{${text}}`
 }
 
 function renderValue(value: number | string): string {
@@ -44,8 +45,12 @@ function renderValue(value: number | string): string {
   return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf'
 }
 
+/** Nearly every label: a scrape has thousands of them. */
+const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
+
 /** Other control characters are taken out: no reader of the format needs them, and some break on them. */
 function escapeLabel(text: string): string {
+  if (PLAIN.test(text)) return text
   const clean = text.toWellFormed().replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
   return clean.replace(/\p{Cc}/gu, '')
 }

@@ -50,7 +50,7 @@ const FIRST_PAUSE_MS = 5_000
 const LONGEST_PAUSE_MS = 60_000
 
 export function createSpanExporter(options: SpanExporterOptions): SpanExporter {
-  const { mostWaiting = 4096, mostPerPost = 512, everyMs = 5000, nowMs, onFailure = () => {} } = options
+  const { mostWaiting = 4096, mostPerPost = 512, everyMs = 1000, nowMs, onFailure = () => {} } = options
   let waiting: Span[] = []
   let sending: Promise<void> | null = null
   let pauseMs = 0
