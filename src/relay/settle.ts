@@ -13,6 +13,7 @@ import { NO_USAGE, totalTokens } from '../core/usage.ts'
 import type { ByteBudget } from '../lib/byte-budget.ts'
 import type { Reading } from '../protocols/protocol.ts'
 import { type Exchange, elapsedMs, platformOf } from './exchange.ts'
+import { scrubText } from './scrub.ts'
 
 /** How a request ended, as the relay saw it. */
 export interface Outcome {
@@ -65,7 +66,7 @@ const STATUS: Readonly<Record<Ending, Extract<RequestStatus, 'completed' | 'fail
 }
 
 function toReceipt(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Receipt {
-  const { call, policy, user, group, inspected, payer } = exchange
+  const { account, call, policy, user, group, inspected, payer } = exchange
   const { reading } = outcome
   const finishedAtMs = deps.nowMs()
   const billed = bill(deps, exchange, outcome)
@@ -73,7 +74,7 @@ function toReceipt(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Rece
     id: exchange.id,
     userId: user?.id ?? null,
     keyId: policy.key.id,
-    accountId: exchange.account?.id ?? null,
+    accountId: account?.id ?? null,
     groupId: group?.id ?? null,
     subscriptionId: payer?.kind === 'subscription' ? payer.id : null,
     platform: platformOf(exchange),
@@ -87,7 +88,7 @@ function toReceipt(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Rece
     status: STATUS[outcome.ending],
     httpStatus: outcome.httpStatus,
     errorCode: outcome.errorCode,
-    errorMessage: outcome.errorMessage,
+    errorMessage: account && outcome.errorMessage ? scrubText(outcome.errorMessage, account) : outcome.errorMessage,
     upstreamRequestId: exchange.upstreamRequestId,
     durationMs: elapsedMs(exchange),
     firstTokenMs: exchange.firstTokenMs,
