@@ -18,6 +18,7 @@ import type { Relay } from '../relay/relay.ts'
 import { denialResponse } from '../relay/respond.ts'
 import { REQUEST_ID_HEADER } from './answer.ts'
 import type { AddressSource, ClientAddress } from './client-address.ts'
+import { urlOf } from './request-url.ts'
 
 export interface RelayRoutesDeps {
   relay: Relay
@@ -87,7 +88,7 @@ export function relayRoutes({ relay, models, keyInfo, clientAddress }: RelayRout
 
 function createToCall(clientAddress: ClientAddress) {
   return (request: Request, server: AddressSource | null, operation: Operation, version = 'v1'): Call => {
-    const url = new URL(request.url)
+    const url = urlOf(request)
     return {
       request,
       url,
@@ -114,7 +115,7 @@ export function takeQueryKey(url: URL): string | null {
 
 function geminiOperation(request: Request): Operation | undefined {
   // Some clients encode the colon.
-  const path = decoded(new URL(request.url).pathname)
+  const path = decoded(urlOf(request).pathname)
   const verb = path.slice(path.lastIndexOf(':') + 1)
   return Object.hasOwn(GEMINI_VERBS, verb) ? GEMINI_VERBS[verb] : undefined
 }
@@ -155,7 +156,7 @@ function otherMethod(request: Request, operation: Operation): Response {
 
 /** 404 in the dialect that the path or the headers suggest. */
 export function unknownEndpoint(request: Request): Response {
-  const { pathname } = new URL(request.url)
+  const { pathname } = urlOf(request)
   const protocol = pathname.startsWith('/v1beta') ? 'gemini' : dialectOf(request, 'v1')
   const denial = deny('unknown_endpoint', `Unknown endpoint: ${request.method} ${pathname.slice(0, 200)}`)
   return denialResponse(PROTOCOLS[protocol], denial, newId())
