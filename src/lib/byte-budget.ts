@@ -5,8 +5,8 @@
  * Invariants: `held` is what was taken and not given back; a wait ends exactly once; those who wait are served in their order.
  */
 export interface ByteBudget {
-  /** True: taken, perhaps after a wait. False: there was no room in time. */
-  take(bytes: number): boolean | Promise<boolean>
+  /** True: taken, perhaps after a wait. False: there was no room in time, or none at once for one that may not wait. */
+  take(bytes: number, mayWait?: boolean): boolean | Promise<boolean>
   /** Takes without asking: for what is too small to be worth a refusal. */
   force(bytes: number): true
   give(bytes: number): void
@@ -44,8 +44,9 @@ export function createByteBudget({ mostBytes, patienceMs, schedule }: ByteBudget
   }
 
   return {
-    take(bytes) {
+    take(bytes, mayWait = true) {
       if (waiters.size === 0 && tryTake(bytes)) return true
+      if (!mayWait) return false
       const { promise, resolve } = Promise.withResolvers<boolean>()
       const waiter: Waiter = {
         bytes,

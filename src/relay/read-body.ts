@@ -47,9 +47,9 @@ function memoryFull(): Denial {
   return deny('request_memory_full', message, RETRY_AFTER_SECONDS)
 }
 
-/** False: there was no room in time. */
-function take({ bodies }: ReadBodyDeps, exchange: Exchange, bytes: number): boolean | Promise<boolean> {
-  const taken = exchange.heldBytes + bytes <= SMALL_BYTES ? bodies.force(bytes) : bodies.take(bytes)
+/** False: there was no room in time. A body waits once: many that grow beside each other would else wait for each other again and again. */
+function take({ bodies }: ReadBodyDeps, exchange: Exchange, bytes: number, mayWait = true): boolean | Promise<boolean> {
+  const taken = exchange.heldBytes + bytes <= SMALL_BYTES ? bodies.force(bytes) : bodies.take(bytes, mayWait)
   if (!(taken instanceof Promise)) return noteTaken(exchange, bytes, taken)
   return taken.then((granted) => noteTaken(exchange, bytes, granted))
 }
@@ -77,19 +77,17 @@ async function readCounted(
   const whole = length === null ? null : new Uint8Array(length)
   const chunks: Uint8Array[] = []
   let size = 0
+  let waited = false
   const reader = body.getReader()
   for (;;) {
     const { done, value } = await reader.read()
     if (done) return whole === null ? Buffer.concat(chunks) : whole.subarray(0, size)
-    const denial =
-      size + value.length > (length ?? maxBodyBytes)
-        ? tooLarge(maxBodyBytes)
-        : (await take(deps, exchange, value.length))
-          ? null
-          : memoryFull()
-    if (denial) {
+    const fits = size + value.length <= (length ?? maxBodyBytes)
+    const taken: boolean | Promise<boolean> = fits && take(deps, exchange, value.length, !waited)
+    waited ||= taken instanceof Promise
+    if (!(await taken)) {
       await reader.cancel().catch(() => undefined)
-      return denial
+      return fits ? memoryFull() : tooLarge(maxBodyBytes)
     }
     if (whole === null) chunks.push(value)
     else whole.set(value, size)

@@ -26,6 +26,7 @@ describe('a byte budget', () => {
     expect(budget.take(40)).toBe(true)
     expect(budget.take(1)).toBeInstanceOf(Promise)
     expect([budget.held, budget.waiting]).toEqual([100, 1])
+    expect(budget.take(1, false)).toBe(false)
   })
 
   test('who waits gets room in order as it comes free, or a refusal in time; both take nothing twice (OPS-11)', async () => {
