@@ -30,7 +30,13 @@ export interface App {
 /** Longest one part may take to stop; the embedded database is given its own. */
 const STOP_LIMIT_MS = 45_000
 
-export async function startApp(config: Config, given?: { log?: Log }): Promise<App> {
+export interface StartOptions {
+  log?: Log
+  /** Other processes listen on the same port (OPS-4). */
+  sharesPort?: boolean
+}
+
+export async function startApp(config: Config, given?: StartOptions): Promise<App> {
   const log = given?.log ?? createLog({ level: config.logLevel })
   const stack = createStack({ stopTimeoutMs: STOP_LIMIT_MS })
   try {
@@ -72,7 +78,7 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
       () => startJobs(jobDeps),
       (jobs) => jobs.stop(),
     )
-    const http = await openHttp({ config, admin, relay, log, stack })
+    const http = await openHttp({ config, admin, relay, log, stack, sharesPort: given?.sharesPort ?? false })
     log.info('ready', { port: http.port, host: config.host })
     return {
       port: http.port,

@@ -21,12 +21,14 @@ export interface HttpInput {
   relay: OpenedRelay
   log: Log
   stack: Stack
+  /** Other processes listen on the same ports (OPS-4). */
+  sharesPort: boolean
 }
 
 /** Bun's own limit would answer with a bare 413. Every route that reads a body bounds it itself, and tells so in its dialect (REL-16). */
 const NO_LIMIT_OF_BUN = Number.MAX_SAFE_INTEGER
 
-export async function openHttp({ config, admin, relay, log, stack }: HttpInput) {
+export async function openHttp({ config, admin, relay, log, stack, sharesPort }: HttpInput) {
   let open = true
   const clientAddress = createClientAddress(config.trustedProxies)
   const checks: HealthCheck[] = [
@@ -57,10 +59,11 @@ export async function openHttp({ config, admin, relay, log, stack }: HttpInput) 
     ...(ownPort ? {} : operators),
   })
   const maxRequestBytes = NO_LIMIT_OF_BUN
-  const main = listen(app, { host: config.host, port: config.port, maxRequestBytes })
+  const main = listen(app, { host: config.host, port: config.port, maxRequestBytes, sharePort: sharesPort })
   if (config.adminPort !== null) {
     const adminApp = createHttpApp({ log, version: VERSION, checks, ...operators })
-    const address = { host: config.adminHost ?? config.host, port: config.adminPort, maxRequestBytes }
+    const host = config.adminHost ?? config.host
+    const address = { host, port: config.adminPort, maxRequestBytes, sharePort: sharesPort }
     const own = await stack.use(
       'admin port',
       () => listen(adminApp, address),

@@ -271,6 +271,13 @@ describe('an upstream’s address', () => {
   })
 })
 
+test('a query that is no valid escape is passed over, and a key in it is still taken out (KEY-2, OPS-11)', async () => {
+  const { key, upstream, send } = await scene({ script: (_, reply) => answer(reply, 200, CHAT.body) })
+  const response = await send(`${CHAT.wholePath}?%zz=1&key=${key}&k%65y=${key}&%=&x=%ff`, CHAT.wholeRequest)
+  expect(response.status).toBe(200)
+  expect(upstream.requests[0]?.raw).not.toContain(key)
+})
+
 test('a request id, a path or a user agent with control characters forges no log line (OPS-8, OPS-11)', async () => {
   const forged = '{"level":"error","event":"forged"}'
   const client = await openRaw(gateway().url, {

@@ -154,7 +154,7 @@ function fuzzPath(random: Random): string {
   if (chance(random, 0.1))
     path = path.replace(/[a-z]/g, (letter) => (chance(random, 0.2) ? `%${letter.charCodeAt(0).toString(16)}` : letter))
   if (chance(random, 0.1)) path += `${path.includes('?') ? '&' : '?'}key=${'k'.repeat(whole(random, 700))}`
-  if (chance(random, 0.05)) path += `?${'&=%'.repeat(whole(random, 50))}`
+  if (chance(random, 0.05)) path += `${path.includes('?') ? '&' : '?'}key=x${'&%=%zz&'.repeat(whole(random, 50))}`
   return path.replaceAll(' ', '%20').replaceAll('\u0000', '%00')
 }
 

@@ -157,7 +157,7 @@ export async function createTestRelay(options: TestRelayOptions) {
     })
     return relay({
       request,
-      url,
+      target: url,
       protocol: PROTOCOLS[operation.protocol],
       operation,
       version: 'v1',
