@@ -28,6 +28,9 @@ export interface HttpInput {
 /** Bun's own limit would answer with a bare 413. Every route that reads a body bounds it itself, and tells so in its dialect (REL-16). */
 const NO_LIMIT_OF_BUN = Number.MAX_SAFE_INTEGER
 
+/** Usage records that wait for the database: ten of the largest batches. */
+const LONG_BACKLOG = 100_000
+
 export async function openHttp({ config, admin, relay, log, stack, sharesPort }: HttpInput) {
   let open = true
   const clientAddress = createClientAddress(config.trustedProxies)
@@ -35,6 +38,7 @@ export async function openHttp({ config, admin, relay, log, stack, sharesPort }:
     { name: 'accepting', check: () => (open ? 'ok' : 'down') },
     { name: 'counters', check: () => (isShared(relay.countersMode()) ? 'ok' : 'degraded') },
     { name: 'database', check: () => (relay.isDatabaseAway() ? 'degraded' : 'ok') },
+    { name: 'usage_records', check: () => (relay.backlog() > LONG_BACKLOG ? 'degraded' : 'ok') },
   ]
   const { telemetry } = relay
   const onRefused = telemetry.noteRefusedAdmin
