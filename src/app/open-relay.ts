@@ -164,7 +164,8 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     isDatabaseAway: () => receipts.failures > 0,
     countersMode: () => limits.counters.mode,
   }
-  addRelayGauges(telemetry, { ...shown, queued: () => queue.size, pool: directory.pool, bodies })
+  const flushLagMs = () => (receipts.oldest ? nowMs() - receipts.oldest.finishedAtMs : 0)
+  addRelayGauges(telemetry, { ...shown, flushLagMs, queued: () => queue.size, pool: directory.pool, bodies })
   return {
     ...shown,
     relay: createRelay(deps),

@@ -7,6 +7,8 @@ export interface RelayGauges {
   liveCount(): number
   queued(): number
   backlog(): number
+  /** How long the oldest usage record waits for the database; 0: none does. */
+  flushLagMs(): number
   countersMode(): string
   isDatabaseAway(): boolean
   pool: AccountPool
@@ -17,6 +19,11 @@ export function addRelayGauges({ gauge }: Telemetry, relay: RelayGauges): void {
   gauge('turnpike_requests_in_flight', 'Requests that are not settled yet.', relay.liveCount)
   gauge('turnpike_requests_queued', 'Requests that wait for a free slot of an account.', relay.queued)
   gauge('turnpike_usage_backlog', 'Usage records that the database does not have yet.', relay.backlog)
+  gauge(
+    'turnpike_flush_lag_seconds',
+    'How long the oldest of them has waited; 0: none does.',
+    () => relay.flushLagMs() / 1000,
+  )
   gauge('turnpike_request_body_bytes', 'Bytes of request bodies held.', () => relay.bodies.held)
   gauge('turnpike_request_bodies_waiting', 'Requests that wait for room for their body.', () => relay.bodies.waiting)
   gauge('turnpike_accounts', 'Accounts by state: ready, full, or why they are out.', () => accountStates(relay.pool))

@@ -72,6 +72,7 @@ describe('/metrics', () => {
       'requests_in_flight',
       'requests_queued',
       'usage_backlog',
+      'flush_lag_seconds',
       'degraded',
     ]) {
       expect([name, lines.some((line) => line.startsWith(`turnpike_${name}`))]).toEqual([name, true])
