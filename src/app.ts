@@ -72,7 +72,7 @@ export async function startApp(config: Config, given?: StartOptions): Promise<Ap
       box: data.box,
       pepper: data.pepper,
       apiKeyPrefix: config.apiKeyPrefix,
-      outbound: { allowPrivate: config.allowPrivateUpstreams },
+      outbound: relay.outbound,
       clock: systemClock,
       prices: async () => relay.prices,
       priceSource: config.priceSource,

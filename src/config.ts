@@ -131,6 +131,11 @@ export const ConfigSchema = Type.Object({
     minimum: 1024,
     maximum: 2 ** 31,
   }),
+  maxBodyMemoryBytes: whole(
+    512 * 1024 * 1024,
+    'What the bodies of all requests may take together; beyond it large ones wait a moment, then get 503 (OPS-11).',
+    { unit: 'bytes', minimum: 1024 * 1024 },
+  ),
   upstreamTransport: oneOf(
     ['socket', 'fetch'],
     "Upstream connections: our own HTTP/1.1 client over sockets, or Bun's fetch, which takes more CPU.",
@@ -196,6 +201,12 @@ export const ConfigSchema = Type.Object({
     pattern: '^https?://.+',
     allowed: 'an http(s) URL',
   }),
+  otelExporterOtlpHeaders: optionalText('Headers sent with traces: name=value, separated by commas (OPS-7).', {
+    secret: true,
+    pattern: '^[\\w-]+=[\\x20-\\x7e]+$',
+    allowed: 'name=value pairs, separated by commas',
+  }),
+  metricsToken: optionalText('Bearer token that /metrics asks for; not set: none (OPS-7).', { secret: true }),
 })
 
 export type Config = Readonly<Static<typeof ConfigSchema>>

@@ -27,9 +27,16 @@ export function checkCredentials(credentials: AccountCredentials, policy: Outbou
   if (userAgent !== undefined && !/^[\x20-\x7e]+$/.test(userAgent)) {
     return invalid('credentials.user_agent', 'user_agent must be printable ASCII')
   }
-  const fault = checkAwsCredentials(credentials)
+  const fault = checkHeaderValues(credentials) ?? checkAwsCredentials(credentials)
   if (fault) return fault
   return baseUrl === undefined ? null : checkUrl('credentials.base_url', baseUrl, policy)
+}
+
+/** A key pasted with its line break would fail each request, and tell nobody why. */
+function checkHeaderValues({ apiKey, accessToken, chatgptAccountId }: AccountCredentials): Fault | null {
+  const values = { api_key: apiKey, access_token: accessToken, chatgpt_account_id: chatgptAccountId }
+  const [wrong] = Object.entries(values).find(([, value]) => value !== undefined && !VISIBLE_ASCII.test(value)) ?? []
+  return wrong ? invalid(`credentials.${wrong}`, `${wrong} must be visible ASCII without spaces and line breaks`) : null
 }
 
 /** The region becomes part of a host name, key id and token become headers: nothing else may get in there. */
@@ -54,6 +61,8 @@ function checkAwsCredentials(credentials: AccountCredentials): Fault | null {
 export function checkUrl(field: string, text: string, policy: OutboundPolicy): Fault | null {
   const refusal = refuseOutboundUrl(text, policy)
   if (refusal) return invalid(field, `the URL ${refusal.message}`)
+  // The parser would take tabs and line breaks out of it without a word.
+  if (/[\s\p{Cc}]/u.test(text)) return invalid(field, 'the URL must have no spaces and no line breaks')
   return /[?#]/.test(text) ? invalid(field, 'the URL must have no query and no fragment') : null
 }
 

@@ -15,6 +15,7 @@ import {
 } from '../db/sealed-values.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
+import type { OutboundGate } from '../lib/outbound-gate.ts'
 import type { Secretbox } from '../lib/secretbox.ts'
 import { createSemaphore } from '../lib/semaphore.ts'
 import { createOauthTable } from '../providers/oauth/table.ts'
@@ -33,6 +34,7 @@ export interface CredentialsInput {
   box: Secretbox
   log: Log
   onStored(accountId: string): void | Promise<void>
+  gate: OutboundGate
 }
 
 /**
@@ -41,11 +43,11 @@ export interface CredentialsInput {
  */
 const MOST_LOCKS = 4
 
-export function openCredentials({ config, database, box, log, onStored }: CredentialsInput): OpenedCredentials {
+export function openCredentials({ config, database, box, log, onStored, gate }: CredentialsInput): OpenedCredentials {
   const { db, sql } = database
   const nowMs = () => systemClock.nowMs()
   const oauth = createOauthTable(toOauthOverrides(config))
-  const requestTokens = createTokenEndpoint()
+  const requestTokens = createTokenEndpoint({ gate })
   const locks = createSemaphore(MOST_LOCKS)
   return {
     credentials: createCredentials({

@@ -12,10 +12,13 @@ import type { Receipt } from '../core/receipt.ts'
 import { startApiKeyExpiry } from '../db/api-keys.ts'
 import { insertReceipts } from '../db/receipts.ts'
 import { createBatch } from '../lib/batch.ts'
+import { createByteBudget } from '../lib/byte-budget.ts'
 import { systemClock } from '../lib/clock.ts'
 import { hashApiKey } from '../lib/hash-api-key.ts'
 import { newId } from '../lib/ids.ts'
 import type { Log } from '../lib/log.ts'
+import { createOutboundGate, type OutboundGate } from '../lib/outbound-gate.ts'
+import type { OutboundPolicy } from '../lib/outbound-guard.ts'
 import type { Stack } from '../lib/stack.ts'
 import { createWaitQueue, scheduleTimeout } from '../lib/wait-queue.ts'
 import { createWatchdog } from '../lib/watchdog.ts'
@@ -32,7 +35,7 @@ import { createSocketUpstream } from '../relay/socket-upstream.ts'
 import type { Upstream } from '../relay/upstream.ts'
 import type { CounterNews } from '../state/counter-news.ts'
 import { createDirectory, type Directory, platformPool } from '../state/directory.ts'
-import { createHealth, type Health } from '../state/health.ts'
+import { createHealth, type Health, type HealthChange } from '../state/health.ts'
 import { createKeyAttempts, type KeyAttempts } from '../state/key-attempts.ts'
 import { openSharing } from '../state/open-sharing.ts'
 import type { Prices } from '../state/price-book.ts'
@@ -44,7 +47,9 @@ import type { Data } from './open-data.ts'
 import { type OpenedLimits, openLimits } from './open-limits.ts'
 import { openPrices } from './open-prices.ts'
 import { openStatistics } from './open-statistics.ts'
+import { openTelemetry, type Telemetry } from './open-telemetry.ts'
 import { outputPrice } from './output-price.ts'
+import { addRelayGauges } from './relay-gauges.ts'
 import { toRelaySettings } from './relay-settings.ts'
 
 export interface OpenedRelay {
@@ -68,6 +73,9 @@ export interface OpenedRelay {
   keyUsages: OpenedLimits['keyUsages']
   /** `memory`, or how the shared counters are doing (OPS-5). */
   countersMode(): string
+  telemetry: Telemetry
+  /** Where accounts may lead; changes with the setting. */
+  outbound: OutboundPolicy
   prices: Prices
   statistics: Statistics
   /** Reads the operator's prices again (BIL-2). */
@@ -87,6 +95,9 @@ export interface OpenedRelay {
   isDatabaseAway(): boolean
 }
 
+/** How long a large request waits for room for its body (OPS-11). */
+const BODY_PATIENCE_MS = 2000
+
 export async function openRelay(config: Config, data: Data, log: Log, stack: Stack): Promise<OpenedRelay> {
   const nowMs = () => systemClock.nowMs()
   const settings = toRelaySettings(config)
@@ -96,6 +107,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     poolsOf: (account) => (config.runMode === 'simple' ? simplePools(account.platform) : account.groupIds),
     nowMs,
   })
+  const telemetry = await openTelemetry(config, log, stack)
   const keeper = await openHealthKeeper({
     db: data.database.db,
     log,
@@ -104,7 +116,11 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     blocksOf: (accountId) => health.describe(accountId).blocks,
     prefixOf: (accountId) => snapshotPrefix(directory, accountId),
   })
-  const health: Health = createHealth({ pool: directory.pool, nowMs, onChange: keeper.note })
+  const onChange = (change: HealthChange) => {
+    if (change.block) telemetry.noteCooldown(change.block.cause)
+    keeper.note(change)
+  }
+  const health: Health = createHealth({ pool: directory.pool, nowMs, onChange })
   const loadDirectory = async () => {
     await directory.load()
     for (const { account } of directory.pool.entries()) health.accountStored(account)
@@ -120,7 +136,18 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     () => createWatchdog({ nowMs }),
     (opened) => opened.stop(),
   )
-  const upstream = await openUpstream(config, stack)
+  const outbound = { allowPrivate: config.allowPrivateUpstreams }
+  const gate = createOutboundGate({
+    policy: outbound,
+    nowMs,
+    onRefused: (error) => log.warn('an upstream address is refused', { error: error.message }),
+  })
+  const upstream = await openUpstream(config, stack, gate)
+  const bodies = createByteBudget({
+    mostBytes: config.maxBodyMemoryBytes,
+    patienceMs: BODY_PATIENCE_MS,
+    schedule: scheduleTimeout,
+  })
   const queue = createWaitQueue({ most: config.queueSize, schedule: scheduleTimeout })
   const { slots, sticky } = await stack.use(
     'shared slots and sessions',
@@ -137,7 +164,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     (opened) => opened.stop(),
   )
   const onStored = (accountId: string) => directory.reload('account', accountId)
-  const opened = openCredentials({ config, database: data.database, box: data.box, log, onStored })
+  const opened = openCredentials({ config, database: data.database, box: data.box, log, onStored, gate })
   const { credentials } = opened
   const keyAttempts = createKeyAttempts({
     clock: systemClock,
@@ -153,6 +180,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     slots,
     sticky,
     queue,
+    bodies,
     upstream,
     credentials,
     watchdog,
@@ -165,12 +193,23 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
       statistics.stats.record(receipt)
       receipts.add(receipt)
       if (exchange.recording) recordings.add(exchange.recording.finish(exchange))
+      telemetry.note(receipt, exchange)
     },
     closed: () => (closed ? deny('shutting_down', 'The gateway is restarting; try again.', 1) : null),
+    onUnauthenticated: telemetry.noteRefusedKey,
     onFirstUse: createExpiryStarter(data, log),
     onCrash: (error, requestId) => log.error('request failed', { requestId, error }),
   }
+  const shown = {
+    liveCount: () => deps.live.size,
+    backlog: () => receipts.backlog,
+    isDatabaseAway: () => receipts.failures > 0,
+    countersMode: () => limits.counters.mode,
+  }
+  const flushLagMs = () => (receipts.oldest ? nowMs() - receipts.oldest.finishedAtMs : 0)
+  addRelayGauges(telemetry, { ...shown, flushLagMs, queued: () => queue.size, pool: directory.pool, bodies })
   return {
+    ...shown,
     relay: createRelay(deps),
     keyInfo: createKeyInfo({
       directory,
@@ -203,18 +242,19 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     news: limits.news,
     distrustCounters: limits.limiter.distrust,
     keyUsages: limits.keyUsages,
-    countersMode: () => limits.counters.mode,
+    telemetry,
+    outbound,
     prices,
     statistics,
     reloadPrices,
     configure(changed) {
       Object.assign(settings, toRelaySettings(changed))
       statistics.loader.enable(changed.statisticsEnabled)
+      outbound.allowPrivate = changed.allowPrivateUpstreams
     },
     close() {
       closed = true
     },
-    liveCount: () => deps.live.size,
     liveRequests: createLiveRequests(deps),
     abortAll() {
       settings.onClientDisconnect = 'abort'
@@ -223,18 +263,16 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
         exchange.onClientGone?.()
       }
     },
-    backlog: () => receipts.backlog,
-    isDatabaseAway: () => receipts.failures > 0,
   }
 }
 
 /** Which transport carries the calls (`UPSTREAM_TRANSPORT`); both pass one conformance suite. */
-async function openUpstream(config: Config, stack: Stack): Promise<Upstream> {
-  if (config.upstreamTransport === 'fetch') return createFetchUpstream()
+async function openUpstream(config: Config, stack: Stack, gate: OutboundGate): Promise<Upstream> {
+  if (config.upstreamTransport === 'fetch') return createFetchUpstream(gate)
   const connectTimeoutMs = config.connectTimeoutSeconds * 1000
   return stack.use(
     'upstream connections',
-    () => createSocketUpstream({ connectTimeoutMs }),
+    () => createSocketUpstream({ connectTimeoutMs }, gate),
     (opened) => opened.close(),
   )
 }

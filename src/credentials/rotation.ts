@@ -9,7 +9,7 @@
  * database did not take are kept in memory and saved first the next time.
  */
 import type { Account, AccountCredentials } from '../core/entities.ts'
-import { redactText } from '../lib/redact.ts'
+import { redactText, withoutSecrets } from '../lib/redact.ts'
 import { type OauthFacts, readTokenAnswer, tokenRequestOf } from '../providers/oauth/oauth.ts'
 import type { OauthTable } from '../providers/oauth/table.ts'
 import type { TokenEndpoint } from './token-endpoint.ts'
@@ -79,7 +79,7 @@ export function createRotation(deps: RotationDeps): Rotate {
       unsaved.set(account.id, { replaces: refreshToken, credentials: { ...stored, ...answer.credentials } })
       return null
     }
-    const message = redactText(answer.message)
+    const message = redactText(withoutSecrets(answer.message, [refreshToken, stored.accessToken ?? '']))
     return answer.dead ? { kind: 'refusal', refreshToken, message } : failed(false, message)
   }
 

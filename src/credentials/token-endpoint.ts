@@ -4,6 +4,7 @@
  * Ends within TIMEOUT_MS whatever the other side does: a row lock is held meanwhile, and Postgres ends transactions that idle for 60 s.
  * If it fails: rejects (no answer, time-out, answer too long); a refusal is an answer like any other.
  */
+import type { OutboundGate } from '../lib/outbound-gate.ts'
 import type { TokenRequest } from '../providers/oauth/oauth.ts'
 
 export type TokenEndpoint = (
@@ -14,8 +15,17 @@ export type TokenEndpoint = (
 const TIMEOUT_MS = 15_000
 const MOST_BYTES = 65_536
 
-export function createTokenEndpoint(timeoutMs = TIMEOUT_MS): TokenEndpoint {
+/** `gate`: asked where a request may go (OPS-10); null: anywhere. */
+export function createTokenEndpoint({
+  timeoutMs = TIMEOUT_MS,
+  gate = null,
+}: {
+  timeoutMs?: number
+  gate?: OutboundGate | null
+} = {}): TokenEndpoint {
   return async ({ url, contentType, body }, proxyUrl) => {
+    const refused = await gate?.check(proxyUrl ?? url)
+    if (refused) throw refused
     const response = await fetch(url, {
       method: 'POST',
       // Left out, the runtime would put its own name there.

@@ -18,6 +18,7 @@ import type { Relay } from '../relay/relay.ts'
 import { denialResponse } from '../relay/respond.ts'
 import { REQUEST_ID_HEADER } from './answer.ts'
 import type { AddressSource, ClientAddress } from './client-address.ts'
+import { urlOf } from './request-url.ts'
 
 export interface RelayRoutesDeps {
   relay: Relay
@@ -96,7 +97,7 @@ export function relayRoutes({ relay, models, keyInfo, clientAddress }: RelayRout
 function createToCall(clientAddress: ClientAddress) {
   return (request: Request, server: AddressSource | null, endpoint: Endpoint): Call => {
     const { operation, version = 'v1' } = endpoint
-    const target = targetOf(request.url, endpoint.path)
+    const target = targetOf(request, endpoint.path)
     return {
       request,
       target,
@@ -116,8 +117,8 @@ interface Endpoint {
   path?: string
 }
 
-function targetOf(url: string, path: string | undefined): RequestTarget {
-  return path === undefined || url.includes('?') ? new URL(url) : { pathname: path, search: '' }
+function targetOf(request: Request, path: string | undefined): RequestTarget {
+  return path === undefined || request.url.includes('?') ? urlOf(request) : { pathname: path, search: '' }
 }
 
 /** KEY-2: `?key=` is read and taken out before anything is logged or forwarded; the other parameters keep their bytes. */
@@ -128,14 +129,14 @@ export function takeQueryKey(target: RequestTarget): string | null {
   const others = search
     .slice(1)
     .split('&')
-    .filter((part) => !/^key(?:=|$)/i.test(decodeURIComponent(part.split('=')[0] ?? '')))
+    .filter((part) => !/^key$/i.test(decoded(part.split('=')[0] ?? '')))
   target.search = others.length > 0 ? `?${others.join('&')}` : ''
   return key
 }
 
 function geminiOperation(request: Request): Operation | undefined {
   // Some clients encode the colon.
-  const path = decoded(new URL(request.url).pathname)
+  const path = decoded(urlOf(request).pathname)
   const verb = path.slice(path.lastIndexOf(':') + 1)
   return Object.hasOwn(GEMINI_VERBS, verb) ? GEMINI_VERBS[verb] : undefined
 }
@@ -176,7 +177,7 @@ function otherMethod(request: Request, operation: Operation): Response {
 
 /** 404 in the dialect that the path or the headers suggest. */
 export function unknownEndpoint(request: Request): Response {
-  const { pathname } = new URL(request.url)
+  const { pathname } = urlOf(request)
   const protocol = pathname.startsWith('/v1beta') ? 'gemini' : dialectOf(request, 'v1')
   const denial = deny('unknown_endpoint', `Unknown endpoint: ${request.method} ${pathname.slice(0, 200)}`)
   return denialResponse(PROTOCOLS[protocol], denial, newId())

@@ -15,6 +15,8 @@ import { problem, problemAnswer, textAnswer } from './answer.ts'
 import { docsRoutes } from './docs.ts'
 import { type HealthCheck, healthRoutes } from './health.ts'
 import { HOME_PAGE, HOME_PAGE_POLICY } from './home-page.ts'
+import { type MetricsPart, metricsRoutes } from './metrics.ts'
+import { urlOf } from './request-url.ts'
 
 export interface HttpParts {
   log: Log
@@ -22,6 +24,8 @@ export interface HttpParts {
   checks: readonly HealthCheck[]
   /** The admin API with its docs; absent when it has another address. */
   admin?: { calls: readonly Call[]; deps: ServeDeps }
+  /** Absent when it has another address. */
+  metrics?: MetricsPart
   /** Registers the client endpoints (`./relay-routes.ts`); absent on the admin API's own address. */
   relayRoutes?: (app: AnyElysia) => AnyElysia
   /** The 404 of a client, in its dialect. The operator's paths keep the operator's shape. */
@@ -29,16 +33,27 @@ export interface HttpParts {
 }
 
 export function createHttpApp(parts: HttpParts): AnyElysia {
-  const { version, checks, admin, relayRoutes } = parts
+  const { version, checks, admin, metrics, relayRoutes } = parts
   const app: AnyElysia = new Elysia({
     aot: true,
     strictPath: true,
     normalize: false,
     handler: { standardHostname: false },
-  }).onError(({ code, error, request }) => answerError({ code, error, request }, parts))
+  })
+    .onRequest(({ request }) => refuseHost(request))
+    .onError(({ code, error, request }) => answerError({ code, error, request }, parts))
   app.use(healthRoutes(checks)).get('/', homePage, { detail: { hide: true } })
+  if (metrics) app.use(metricsRoutes(metrics))
   if (admin) app.use(adminRoutes(admin.calls, admin.deps)).use(docsRoutes(admin.calls, version))
   return relayRoutes ? relayRoutes(app) : app
+}
+
+/**
+ * With a Host header that no URL can have ("a b", "x/y") the request's URL is a bare path, and Elysia, which finds the path by counting
+ * characters, would look for another route than the one asked for.
+ */
+function refuseHost({ url }: Request): Response | undefined {
+  return url.startsWith('/') ? problemAnswer(problem(400, 'invalid_host', 'the Host header is not a host')) : undefined
 }
 
 function homePage(): Response {
@@ -53,22 +68,20 @@ function answerError({ code, error, request }: { code: unknown; error: unknown; 
   if (code === 'VALIDATION')
     return problemAnswer(problem(422, 'invalid_body', 'the request is not what this call takes'))
   const requestId = newId()
-  parts.log.error('request failed', { requestId, method: request.method, path: pathOf(request.url), error })
+  parts.log.error('request failed', { requestId, method: request.method, path: pathOf(request), error })
   return problemAnswer(
     problem(500, 'internal_error', 'turnpike failed at this; the log has the details under the request id'),
     requestId,
   )
 }
 
+/** Without the query, which may carry a key. */
+const pathOf = (request: Request) => urlOf(request).pathname
+
 function answerNotFound(request: Request, { unknownEndpoint }: HttpParts): Response {
-  const isOperators = /^\/(admin|swagger)(\/|$)/.test(pathOf(request.url))
+  const isOperators = /^\/(admin|swagger)(\/|$)/.test(pathOf(request))
   if (unknownEndpoint && !isOperators) return unknownEndpoint(request)
   return problemAnswer(problem(404, 'unknown_endpoint', 'there is nothing at this path with this method'))
-}
-
-/** Without the query, which may carry a key. */
-function pathOf(url: string): string {
-  return URL.parse(url)?.pathname ?? ''
 }
 
 export interface ListenOptions {
@@ -95,6 +108,8 @@ export function listen(app: AnyElysia, { host, port, maxRequestBytes, sharePort 
     idleTimeout: 0,
     maxRequestBodySize: maxRequestBytes,
     development: false,
+    // What no error handler of the app could take: Bun's own words would be a bare "Something went wrong!".
+    error: () => problemAnswer(problem(500, 'internal_error', 'turnpike failed at this')),
   })
   const server = app.server
   if (!server?.port) throw new Error(`could not listen on ${host}:${port}`)

@@ -11,6 +11,8 @@ export interface Batch<T> {
   /** No timer afterwards; flushes, trying up to `attempts` times. Resolves with what could not be written. */
   close(attempts?: number): Promise<T[]>
   readonly backlog: number
+  /** What has waited longest. */
+  readonly oldest: T | undefined
   /** Failed writes in a row; 0 = healthy. */
   readonly failures: number
 }
@@ -91,6 +93,9 @@ export function createBatch<T>(options: BatchOptions<T>): Batch<T> {
     },
     get backlog() {
       return waiting.length
+    },
+    get oldest() {
+      return waiting[0]
     },
     get failures() {
       return failures

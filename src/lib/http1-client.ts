@@ -43,6 +43,8 @@ export interface Http1ClientOptions {
   /** 0: no timer, the owner calls `sweep`. */
   sweepEveryMs: number
   connect: typeof Bun.connect
+  /** May this address be spoken to (`./outbound-gate.ts`)? Null: any. */
+  refuseAddress: ((address: string, host: string) => Error | null) | null
 }
 
 export const HTTP1_CLIENT_DEFAULTS: Http1ClientOptions = {
@@ -56,6 +58,7 @@ export const HTTP1_CLIENT_DEFAULTS: Http1ClientOptions = {
   nowMs: () => performance.now(),
   sweepEveryMs: 250,
   connect: Bun.connect,
+  refuseAddress: null,
 }
 
 /** A peer that says how long it keeps idle connections is left this long before its word, for the way there. */

@@ -17,6 +17,8 @@ export interface DialOptions {
   /** PEM, in place of the runtime's CAs; null: those. */
   ca: string | null
   connect: typeof Bun.connect
+  /** Asked about the address that was connected to, before anything is sent there; an error: hang up. */
+  refuseAddress: ((address: string, host: string) => Error | null) | null
 }
 
 export interface DialEvents {
@@ -69,7 +71,9 @@ export function dial(target: Http1Target, options: DialOptions, events: DialEven
 
   wire.onOpen = (opened) => {
     socket = opened
+    const refused = over ? null : (options.refuseAddress?.(opened.remoteAddress, target.host) ?? null)
     if (over) opened.terminate()
+    else if (refused) fail(new Http1Error('refused', refused.message, refused))
     // Over TLS the handshake is still to come.
     else if (!target.secure) connected(opened)
   }

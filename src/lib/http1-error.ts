@@ -1,10 +1,19 @@
 /**
  * What can go wrong with an HTTP/1.1 exchange, by where it went wrong. Messages name hosts and codes, never headers, bodies or credentials.
  *
- * `dns`, `connect`, `tls`, `proxy`, `timeout`: no connection was had. `closed`: the peer closed before the answer was whole.
+ * `dns`, `connect`, `tls`, `proxy`, `timeout`: no connection was had. `refused`: its address may not be spoken to. `closed`: the peer closed before the answer was whole.
  * `protocol`: the peer does not speak HTTP/1.1 as RFC 9112 has it. `request`: what was to be sent cannot be sent.
  */
-export type Http1ErrorKind = 'dns' | 'connect' | 'tls' | 'proxy' | 'timeout' | 'closed' | 'protocol' | 'request'
+export type Http1ErrorKind =
+  | 'dns'
+  | 'connect'
+  | 'tls'
+  | 'proxy'
+  | 'timeout'
+  | 'refused'
+  | 'closed'
+  | 'protocol'
+  | 'request'
 
 export class Http1Error extends Error {
   readonly kind: Http1ErrorKind

@@ -29,7 +29,12 @@ export function refuseOutboundUrl(text: string, policy: OutboundPolicy): Outboun
   if (url.username !== '' || url.password !== '') {
     return refusal('credentials_in_url', 'must not carry a user name or password in the URL')
   }
-  const host = url.hostname.replace(/\.+$/, '').toLowerCase()
+  return refuseOutboundHost(url.hostname, policy)
+}
+
+/** The same for the host of a URL, as the WHATWG parser spells it. */
+export function refuseOutboundHost(hostname: string, policy: OutboundPolicy): OutboundRefusal | null {
+  const host = hostname.replace(/\.+$/, '').toLowerCase()
   if (host === '') return refusal('not_a_url', 'has no host')
   return parseIp(host) ? refuseOutboundAddress(host, policy) : refuseName(host, policy)
 }
@@ -76,15 +81,32 @@ function refuseName(host: string, { allowPrivate }: OutboundPolicy): OutboundRef
   return !allowPrivate && PRIVATE_NAMES.test(host) ? PRIVATE_REFUSAL : null
 }
 
-const COMPATIBLE = parseCidr('::/96')!
-const NAT64 = parseCidr('64:ff9b::/96')!
-const SIX_TO_FOUR = parseCidr('2002::/16')!
+/** Ranges whose addresses hold an IPv4 one, and at which byte: compatible, translated (SIIT), NAT64 of all and of a network's own, 6to4. */
+const EMBEDDING = [
+  ['::/96', 12],
+  ['::ffff:0:0:0/96', 12],
+  ['64:ff9b::/96', 12],
+  ['64:ff9b:1::/48', 12],
+  ['2002::/16', 2],
+] as const
+const EMBEDDING_RANGES = EMBEDDING.map(([range, at]) => ({ range: parseCidr(range)!, at }))
+/** Teredo holds its server's address, and its client's with all bits turned over (RFC 4380). */
+const TEREDO = parseCidr('2001::/32')!
 
 /** IPv4 addresses that an IPv6 address stands for, in mapped form. */
 function embeddedIpv4(address: IpBytes): IpBytes[] {
   if (isIpv4(address)) return []
-  if (cidrContains(COMPATIBLE, address) || cidrContains(NAT64, address)) return [mapped(address.subarray(12, 16))]
-  return cidrContains(SIX_TO_FOUR, address) ? [mapped(address.subarray(2, 6))] : []
+  const found = EMBEDDING_RANGES.filter(({ range }) => cidrContains(range, address)).map(({ at }) =>
+    mapped(address.subarray(at, at + 4)),
+  )
+  // ISATAP (RFC 5214): any prefix, then 0:5efe or 200:5efe.
+  if ((address[8]! & 0xfd) === 0 && address[9] === 0 && address[10] === 0x5e && address[11] === 0xfe) {
+    found.push(mapped(address.subarray(12, 16)))
+  }
+  if (cidrContains(TEREDO, address)) {
+    found.push(mapped(address.subarray(4, 8)), mapped(address.subarray(12, 16).map((byte) => byte ^ 0xff)))
+  }
+  return found
 }
 
 function mapped(ipv4: Uint8Array): IpBytes {

@@ -17,6 +17,7 @@ import { answerWhole, passError } from './answer-whole.ts'
 import { unwrap } from './envelope.ts'
 import type { Exchange } from './exchange.ts'
 import { upstreamHeaders, upstreamRequestIdOf } from './headers.ts'
+import { scrubBytes, scrubFailure } from './scrub.ts'
 import type { RelaySettings } from './settings.ts'
 import type { SettleDeps } from './settle.ts'
 import { startTimedCall, type TimedCall } from './timed-call.ts'
@@ -60,6 +61,7 @@ async function attemptWith(
   const startedAt = performance.now()
   const record = newRecord(choice.entry.account)
   exchange.attempts.push(record)
+  exchange.attemptStartedAt.push(startedAt)
   exchange.upstreamRequestId = null
   const result = await tryAccount(deps, exchange, { choice, secret }, (answer) => {
     record.status = answer.status
@@ -67,6 +69,7 @@ async function attemptWith(
     record.durationMs = Math.round(performance.now() - startedAt)
   })
   if (result.kind === 'failure') {
+    result.failure = scrubFailure(result.failure, choice.entry.account, secret)
     record.reason = result.failure.cause
     record.status ??= result.failure.status
     record.durationMs = Math.round(performance.now() - startedAt)
@@ -102,7 +105,7 @@ async function tryAccount(
   onAnswer(answer)
   noteWindows(deps, account, provider, answer)
   if (answer.status < 200 || answer.status > 299) {
-    return judgeStatus(deps, exchange, call, answer, { provider, model: choice.upstreamModel })
+    return judgeStatus(deps, exchange, call, answer, { provider, model: choice.upstreamModel, account, secret })
   }
   const framing = framingOf(exchange, answer)
   const about = { operation: exchange.call.operation, modelId: choice.upstreamModel }
@@ -210,10 +213,11 @@ async function judgeStatus(
   exchange: Exchange,
   call: TimedCall,
   answer: UpstreamAnswer,
-  about: { provider: Provider; model: string },
+  about: { provider: Provider; model: string; account: Account; secret: string },
 ): Promise<Attempted> {
   const header = (name: string) => answer.headers.get(name)
-  const sent = { status: answer.status, header, body: await readErrorBytes(answer) }
+  const said = scrubBytes(await readErrorBytes(answer), about.account, about.secret)
+  const sent = { status: answer.status, header, body: said }
   call.stop()
   const { status, body } = about.provider.envelope?.error(sent) ?? sent
   const error = exchange.call.protocol.readError(status, body)

@@ -45,12 +45,16 @@ export interface Exchange {
   userAgent: string
   address: string | null
   body: Uint8Array
+  /** Of the budget of all bodies together; given back by `settle`. */
+  heldBytes: number
   inspected: Inspected | null
   /** Who pays (BIL-10); null until admitted. */
   payer: Payer | null
   /** What it holds of limits and money; given back by `settle`. */
   admission: Admission | null
   attempts: Attempt[]
+  /** Monotonic ms, one for each of `attempts`. */
+  attemptStartedAt: number[]
   choice: ChoiceExplained | null
   /** Hash of the session that it belongs to (ACC-4); null: not looked for yet, or nothing to go by. */
   session: string | null

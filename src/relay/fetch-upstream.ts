@@ -5,28 +5,54 @@
  * (`reader.cancel()` may leave it open); an unread body leaks, so every body is either read to its end or aborted.
  * If it fails: `answer` rejects, or `pipe`/`bytes` do; nothing is retried here.
  */
-import { BodyTooLarge, type Upstream, type UpstreamBody } from './upstream.ts'
+import type { OutboundGate, OutboundRefused } from '../lib/outbound-gate.ts'
+import {
+  BodyTooLarge,
+  type Upstream,
+  type UpstreamAnswer,
+  type UpstreamBody,
+  type UpstreamRequest,
+} from './upstream.ts'
 
-export function createFetchUpstream(): Upstream {
+/** `gate`: asked where a request may go (OPS-10); null: anywhere. */
+export function createFetchUpstream(gate: OutboundGate | null = null): Upstream {
   return {
     send(request) {
       const controller = new AbortController()
-      const answer = fetch(request.url, {
-        method: request.method,
-        headers: request.headers,
-        body: request.body as Uint8Array<ArrayBuffer> | null,
-        signal: controller.signal,
-        redirect: 'manual',
-        timeout: false,
-        ...(request.proxyUrl ? { proxy: request.proxyUrl } : {}),
-      } as BunFetchRequestInit).then((response) => ({
-        status: response.status,
-        headers: response.headers,
-        body: bodyOf(response, controller),
-      }))
+      const refused = gate === null ? null : checkTarget(gate, request)
+      const answer = refused === null ? start(request, controller) : startUnlessRefused(refused, request, controller)
       return { answer, limitsConnect: false, abort: (reason) => controller.abort(new Error(reason)) }
     },
   }
+}
+
+/** Through a proxy it is the proxy that is connected to, and that finds the origin. */
+function checkTarget(gate: OutboundGate, { url, proxyUrl }: UpstreamRequest) {
+  if (proxyUrl === null) return gate.check(url)
+  return gate.checkText(url) ?? gate.check(proxyUrl)
+}
+
+async function startUnlessRefused(
+  refused: OutboundRefused | Promise<OutboundRefused | null>,
+  request: UpstreamRequest,
+  controller: AbortController,
+): Promise<UpstreamAnswer> {
+  const found = await refused
+  if (found) throw found
+  return start(request, controller)
+}
+
+async function start(request: UpstreamRequest, controller: AbortController): Promise<UpstreamAnswer> {
+  const response = await fetch(request.url, {
+    method: request.method,
+    headers: request.headers,
+    body: request.body as Uint8Array<ArrayBuffer> | null,
+    signal: controller.signal,
+    redirect: 'manual',
+    timeout: false,
+    ...(request.proxyUrl ? { proxy: request.proxyUrl } : {}),
+  } as BunFetchRequestInit)
+  return { status: response.status, headers: response.headers, body: bodyOf(response, controller) }
 }
 
 function bodyOf(response: Response, controller: AbortController): UpstreamBody {

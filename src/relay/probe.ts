@@ -9,11 +9,11 @@ import { causeOfStatus, type FailureCause } from '../core/failure.ts'
 import { compileMapping } from '../core/model-mapping.ts'
 import type { ProbeResult, SendProbe } from '../core/probe.ts'
 import type { Credentials } from '../credentials/credentials.ts'
-import { redactText } from '../lib/redact.ts'
 import { PROTOCOLS } from '../protocols/table.ts'
 import { type Probe, probeFor } from '../providers/probe.ts'
 import { providerFor } from '../providers/table.ts'
 import { upstreamHeaders, upstreamRequestIdOf } from './headers.ts'
+import { scrubText } from './scrub.ts'
 import type { Upstream, UpstreamAnswer } from './upstream.ts'
 
 export interface ProbeDeps {
@@ -88,24 +88,37 @@ async function send(
   try {
     const answer = await call.answer
     const body = await answer.body.bytes(MOST_BYTES)
-    return judged(probe, answer, body)
+    return judged({ probe, account, secret }, answer, body)
   } catch (error) {
     const cause: FailureCause = timedOut ? 'first_byte_timeout' : 'connect_error'
-    const message = timedOut ? 'there was no whole answer in time' : redactText((error as Error).message)
+    const message = timedOut
+      ? 'there was no whole answer in time'
+      : scrubText((error as Error).message, account, secret)
     return { cause, message }
   } finally {
     clearTimeout(timer)
   }
 }
 
+interface Probed {
+  probe: Probe
+  account: Account
+  secret: string
+}
+
 /** A stream or body that says it failed under a status of 200 is a failure too (REL-11). */
-function judged({ operation, stream }: Probe, answer: UpstreamAnswer, body: Uint8Array): Found {
+function judged({ probe, account, secret }: Probed, answer: UpstreamAnswer, body: Uint8Array): Found {
+  const { operation, stream } = probe
   const { status, headers } = answer
   const protocol = PROTOCOLS[operation.protocol]
   const about = { status, upstreamRequestId: upstreamRequestIdOf(headers) }
   if (status < 200 || status > 299) {
     const { message } = protocol.readError(status, body)
-    return { ...about, cause: causeOfStatus(status), message: message === null ? null : redactText(message) }
+    return {
+      ...about,
+      cause: causeOfStatus(status),
+      message: message === null ? null : scrubText(message, account, secret),
+    }
   }
   const meter = protocol.meter(operation, stream ? 'sse' : 'json')
   meter.push(body)
@@ -114,5 +127,5 @@ function judged({ operation, stream }: Probe, answer: UpstreamAnswer, body: Uint
   const ok = error === null && final !== 'error' && final !== 'failed' && final !== 'truncated'
   if (ok) return { ...about, ok }
   const message = error?.message ?? 'the answer is not what this protocol looks like'
-  return { ...about, cause: 'stream_fault', message: redactText(message) }
+  return { ...about, cause: 'stream_fault', message: scrubText(message, account, secret) }
 }

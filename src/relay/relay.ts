@@ -12,18 +12,21 @@ import { type AdmitDeps, admit } from './admit.ts'
 import { type AttemptsDeps, serve } from './attempts.ts'
 import { authenticate, type Caller, type FindKeyDeps } from './authenticate.ts'
 import type { Call, Exchange } from './exchange.ts'
-import { readBody } from './read-body.ts'
+import { type ReadBodyDeps, readBody } from './read-body.ts'
 import { startRecording } from './recording.ts'
 import { denialResponse, refusal } from './respond.ts'
 import { settle } from './settle.ts'
 
 export type RelayDeps = AttemptsDeps &
   AdmitDeps &
-  FindKeyDeps & {
+  FindKeyDeps &
+  ReadBodyDeps & {
     /** Requests past authentication and not settled yet: shutdown waits for them. */
     live: Set<Exchange>
     /** Refuses new requests while shutting down; null: open. */
     closed(): Denial | null
+    /** Somebody was turned away before it was known who it is. */
+    onUnauthenticated(code: string): void
     /** A key whose days are counted from its first use is used for the first time (KEY-5). */
     onFirstUse(keyId: string, nowMs: number): void
     onCrash(error: unknown, requestId: string): void
@@ -44,7 +47,10 @@ export function createRelay(deps: RelayDeps): Relay {
       call,
       nowMs,
     )
-    if (isDenial(caller)) return denialResponse(call.protocol, caller, id)
+    if (isDenial(caller)) {
+      deps.onUnauthenticated(caller.code)
+      return denialResponse(call.protocol, caller, id)
+    }
     const exchange = begin(call, caller, { id, nowMs, recording: startRecording(deps.settings) })
     deps.live.add(exchange)
     const { key } = caller.policy
@@ -60,7 +66,7 @@ export function createRelay(deps: RelayDeps): Relay {
 
 async function relayBody(deps: RelayDeps, exchange: Exchange): Promise<Response> {
   const { call, policy } = exchange
-  const body = await readBody(call.request, deps.settings.maxBodyBytes)
+  const body = await readBody(deps, exchange)
   if (exchange.settled) return tooLate(exchange)
   if (isDenial(body)) return refuse(deps, exchange, body)
   exchange.body = body
@@ -93,10 +99,12 @@ function begin(call: Call, caller: Caller, { id, nowMs, recording }: Beginning):
     userAgent: caller.userAgent,
     address: caller.address,
     body: NO_BODY,
+    heldBytes: 0,
     inspected: null,
     payer: null,
     admission: null,
     attempts: [],
+    attemptStartedAt: [],
     choice: null,
     session: null,
     binding: null,

@@ -10,7 +10,9 @@ import { type PriceBook, type ResolvedPrice, resolvePrice } from '../core/price-
 import type { Receipt, RequestStatus } from '../core/receipt.ts'
 import { type Ending, settle as settleUsage } from '../core/settlement.ts'
 import { NO_USAGE, totalTokens } from '../core/usage.ts'
+import type { ByteBudget } from '../lib/byte-budget.ts'
 import { type Exchange, elapsedMs, type Progress, platformOf, releaseSlot } from './exchange.ts'
+import { scrubText } from './scrub.ts'
 
 /** How a request ended, as the relay saw it. */
 export interface Outcome extends Progress {
@@ -25,6 +27,7 @@ export interface SettleDeps {
   nowMs(): number
   settings: { defaultRateMultiplier: number }
   prices(account: Account | null): PriceBook
+  bodies: Pick<ByteBudget, 'give'>
   /** Where receipts go: journal, batch, statistics. Must not throw. */
   accept(receipt: Receipt, exchange: Exchange): void
 }
@@ -33,6 +36,7 @@ export function settle(deps: SettleDeps, exchange: Exchange, outcome: Outcome): 
   if (exchange.settled) return
   exchange.settled = true
   releaseSlot(exchange)
+  deps.bodies.give(exchange.heldBytes)
   const receipt = toReceipt(deps, exchange, outcome)
   deps.accept(receipt, exchange)
   giveBack(exchange, receipt)
@@ -55,7 +59,7 @@ const STATUS: Readonly<Record<Ending, Extract<RequestStatus, 'completed' | 'fail
 }
 
 function toReceipt(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Receipt {
-  const { call, policy, user, group, inspected, payer } = exchange
+  const { account, call, policy, user, group, inspected, payer } = exchange
   const { reading } = outcome
   const finishedAtMs = deps.nowMs()
   const billed = bill(deps, exchange, outcome)
@@ -63,7 +67,7 @@ function toReceipt(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Rece
     id: exchange.id,
     userId: user?.id ?? null,
     keyId: policy.key.id,
-    accountId: exchange.account?.id ?? null,
+    accountId: account?.id ?? null,
     groupId: group?.id ?? null,
     subscriptionId: payer?.kind === 'subscription' ? payer.id : null,
     platform: platformOf(exchange),
@@ -77,7 +81,7 @@ function toReceipt(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Rece
     status: STATUS[outcome.ending],
     httpStatus: outcome.httpStatus,
     errorCode: outcome.errorCode,
-    errorMessage: outcome.errorMessage,
+    errorMessage: account && outcome.errorMessage ? scrubText(outcome.errorMessage, account) : outcome.errorMessage,
     upstreamRequestId: exchange.upstreamRequestId,
     durationMs: elapsedMs(exchange),
     firstTokenMs: exchange.firstTokenMs,

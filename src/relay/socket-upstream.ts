@@ -12,6 +12,7 @@ import type { Http1Call } from '../lib/http1-call.ts'
 import { createHttp1Client, type Http1Client, type Http1ClientOptions } from '../lib/http1-client.ts'
 import type { Http1Error } from '../lib/http1-error.ts'
 import type { Http1Head } from '../lib/http1-head.ts'
+import type { OutboundGate } from '../lib/outbound-gate.ts'
 import { createPushedBody, type Pipe, type PushedBody } from '../lib/pushed-body.ts'
 import { createFetchUpstream } from './fetch-upstream.ts'
 import {
@@ -29,16 +30,27 @@ export interface SocketUpstream extends Upstream {
   close(): void
 }
 
-export function createSocketUpstream(options: Partial<Http1ClientOptions> = {}): SocketUpstream {
-  const client = createHttp1Client(options)
-  const fallback = createFetchUpstream()
+/** `gate`: asked where a request may go (OPS-10); null: anywhere. */
+export function createSocketUpstream(
+  options: Partial<Http1ClientOptions> = {},
+  gate: OutboundGate | null = null,
+): SocketUpstream {
+  const client = createHttp1Client({ refuseAddress: gate?.refuseAddress ?? null, ...options })
+  const fallback = createFetchUpstream(gate)
   return {
     send(request) {
-      const tlsInTls = request.url.startsWith('https:') && request.proxyUrl?.startsWith('https:')
-      return tlsInTls ? fallback.send(request) : send(client, request)
+      const { url, proxyUrl } = request
+      if (url.startsWith('https:') && proxyUrl?.startsWith('https:')) return fallback.send(request)
+      // What is connected to is looked at then; what a proxy will connect to can only be read.
+      const refused = proxyUrl === null ? null : (gate?.checkText(url) ?? null)
+      return refused ? refusedCall(refused) : send(client, request)
     },
     close: client.close,
   }
+}
+
+function refusedCall(error: Error): UpstreamCall {
+  return { answer: Promise.reject(error), limitsConnect: true, abort: () => undefined }
 }
 
 function send(client: Http1Client, request: UpstreamRequest): UpstreamCall {

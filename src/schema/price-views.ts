@@ -41,8 +41,11 @@ export function showResolvedPrice({ row, match, anthropic }: ResolvedPrice): Sta
   return { model, match, source, vendor, date, rates: toWirePrice(row), effective_rates: effective }
 }
 
+/** At the dearest price there is, it stays within the sums of money that an answer can show. */
+const MOST_TOKENS = 1e11
+
 const tokens = (description: string, example = 0) =>
-  Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description, example }))
+  Type.Optional(Type.Integer({ minimum: 0, maximum: MOST_TOKENS, description, example }))
 
 const QuotedUsage = Type.Object(
   {

@@ -5,7 +5,8 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-const files = readdirSync(import.meta.dir).filter((file) => file.endsWith('.ts') && file !== 'run.ts')
+const NOT_FIGURES = new Set(['run.ts', 'fuzz.ts'])
+const files = readdirSync(import.meta.dir).filter((file) => file.endsWith('.ts') && !NOT_FIGURES.has(file))
 for (const file of files.sort()) {
   console.log(`\n== ${file}`)
   const child = Bun.spawn([process.execPath, join(import.meta.dir, file)], { stdio: ['ignore', 'inherit', 'inherit'] })

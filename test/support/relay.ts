@@ -10,6 +10,7 @@ import { createPriceIndex } from '../../src/core/price-index.ts'
 import type { Receipt } from '../../src/core/receipt.ts'
 import type { Subscription } from '../../src/core/subscription.ts'
 import type { Credentials } from '../../src/credentials/credentials.ts'
+import { createByteBudget } from '../../src/lib/byte-budget.ts'
 import { createWaitQueue, scheduleTimeout } from '../../src/lib/wait-queue.ts'
 import { createWatchdog } from '../../src/lib/watchdog.ts'
 import { OPERATIONS, type OperationId } from '../../src/protocols/operations.ts'
@@ -139,6 +140,7 @@ export async function createTestRelay(options: TestRelayOptions) {
     keyAttempts,
     health,
     queue,
+    bodies: createByteBudget({ mostBytes: 1_000_000_000, patienceMs: 1000, schedule: scheduleTimeout }),
     watchdog,
     ...share({ pool: directory.pool, onFree: queue.offer, nowMs }),
     credentials: API_KEYS,
@@ -158,6 +160,7 @@ export async function createTestRelay(options: TestRelayOptions) {
       receipts.push(receipt)
     },
     closed: () => null,
+    onUnauthenticated: () => undefined,
     onFirstUse: () => undefined,
     onCrash: (error) => {
       throw error

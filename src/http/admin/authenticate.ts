@@ -19,6 +19,8 @@ export interface AuthenticateDeps {
   log: Log
   clock?: Clock
   attempts?: AttemptLimiter
+  /** A wrong token was given. */
+  onRefused?(): void
 }
 
 const LIMITS = { burst: 10, refillMs: 6000, capacity: 10_000 }
@@ -38,6 +40,7 @@ export function createCallerCheck(deps: AuthenticateDeps): CallerCheck {
     const holder = token.length > MAX_TOKEN_LENGTH ? null : await verifyToken(token)
     if (holder) return { ...holder, clientIp }
     attempts.failed(source)
+    deps.onRefused?.()
     log.warn('wrong admin token', { clientIp })
     return problem(401, 'invalid_token', 'this admin token is not known, or no longer valid')
   }

@@ -11,6 +11,7 @@ import { newId } from '../../lib/ids.ts'
 import type { Log } from '../../lib/log.ts'
 import { isProblem, jsonAnswer, type Problem, problem, problemAnswer, textAnswer } from '../answer.ts'
 import type { AddressSource } from '../client-address.ts'
+import { urlOf } from '../request-url.ts'
 import { isStreamed, streamAnswer } from '../stream-answer.ts'
 import type { Call } from './call.ts'
 import { readBody, readQuery } from './read-input.ts'
@@ -63,7 +64,7 @@ async function runCall(call: Call, incoming: Incoming, deps: ServeDeps, requestI
     return problem(403, 'read_only_token', 'this token may only read; the call needs an admin token')
   }
   if (id === null) return notFound()
-  const query = call.query ? readQuery(call.query, new URL(request.url).searchParams) : { value: {} }
+  const query = call.query ? readQuery(call.query, urlOf(request).searchParams) : { value: {} }
   if (isProblem(query)) return query
   const body = call.body && !call.bodyIsStreamed ? await readRequestBody(call, request) : { value: undefined }
   if (isProblem(body)) return body
