@@ -30,8 +30,15 @@ const log = { info: () => {}, warn: console.warn }
 async function withDatabase<T>(settings: Record<string, string>, use: (database: Database) => Promise<T>): Promise<T> {
   const server = await startEmbedded({ dataDir, log, settings, watchEveryMs: 0 })
   await migrate(server.target)
-  const database = await createDatabase({ target: server.target, adminConnections: 1, adminTimeoutMs: 0 })
+  const database = await createDatabase({
+    target: server.target,
+    rawConnections: 1,
+    adminConnections: 1,
+    adminTimeoutMs: 0,
+  })
   try {
+    // Indexes over millions of rows take longer than any flush.
+    await database.sql`set statement_timeout = 0`
     return await use(database)
   } finally {
     await database.close()
