@@ -109,7 +109,8 @@ function conclude(
         : cutCode(call, end),
     errorMessage: good ? null : denial.message,
     reading,
-    relayedBytes: end.contentBytes,
+    // What only says that there is no answer is none.
+    relayedBytes: reading.final === 'blocked' ? 0 : end.contentBytes,
   })
   const { protocol } = exchange.call
   if (!cut && !(told && protocol.errorNeedsEvent(reading, framing))) return null

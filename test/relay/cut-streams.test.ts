@@ -15,7 +15,7 @@ import { CUT_CASES, type CutCase } from '../support/long-dialects.ts'
 import { makeKey } from '../support/make.ts'
 import { RECORDED, recorded } from '../support/recorded.ts'
 import { createTestRelay } from '../support/relay.ts'
-import { PRICES, standFor, WIRES } from '../support/wires.ts'
+import { PRICES, standFor, WIRES, type Wire } from '../support/wires.ts'
 
 const FUNDS_NANO = 1_000_000_000_000n
 const KEY_TOTALS = { tokens: 0, costNano: 0n, dayCostNano: 0n, weekCostNano: 0n }
@@ -232,6 +232,17 @@ for (const item of CUT_CASES) {
     })
   })
 }
+
+test.each(['', '\r\n\r\n'])(
+  'a prompt that is blocked, without a word of usage, costs nothing; line end %j (BIL-9)',
+  async (end) => {
+    const wire = WIRES.find(({ shape }) => shape === 'gemini') as Wire
+    const stream = `data: {"promptFeedback":{"blockReason":"SAFETY"},"modelVersion":"gemini-2.5-flash"}${end}`
+    const relay = await open({ name: 'blocked', wire, stream, request: wire.dialect.request })
+    const { receipt } = await relay.cutUpstream(relay.bytes.length, 'end')
+    expect(receipt).toMatchObject({ status: 'completed', usage: NO_USAGE, costs: { chargedNano: 0n } })
+  },
+)
 
 const FAMILIES: Record<string, string> = {
   'openai:responses': 'openai-responses',
