@@ -3,6 +3,7 @@
  * 100–599, words that are not in the closed lists. Money is checked too: a total is the sum of its parts (BIL-6).
  */
 import { BILLING_TYPES, type Costs, METERINGS, REQUEST_STATUSES, type Receipt } from './receipt.ts'
+import type { Usage } from './usage.ts'
 
 /** The first field, under its wire name, that cannot be true; null when all may be. */
 export function findIllegalField(receipt: Receipt): string | null {
@@ -22,8 +23,8 @@ function findIllegalWord(receipt: Receipt): string | null {
 }
 
 function findIllegalTokens({ usage }: Receipt): string | null {
-  for (const [name, tokens] of Object.entries(usage)) {
-    if (!isCount(tokens)) return `usage.${name}`
+  for (const name in usage) {
+    if (!isCount(usage[name as keyof Usage])) return `usage.${name}`
   }
   return null
 }
@@ -37,7 +38,8 @@ function findIllegalTime(receipt: Receipt): string | null {
 }
 
 function findIllegalCost(costs: Costs): string | null {
-  for (const [name, nano] of Object.entries(costs)) {
+  for (const name in costs) {
+    const nano = costs[name as keyof Costs]
     if (nano < 0n || nano > MOST_NANO) return `costs.${name}`
   }
   const parts = costs.inputNano + costs.outputNano + costs.cacheWriteNano + costs.cacheReadNano + costs.requestNano
