@@ -11,10 +11,12 @@ import { openHttp } from './app/open-http.ts'
 import { type OpenedRelay, openRelay } from './app/open-relay.ts'
 import { type Config, runtimeSettingsOf, withRuntimeSettings } from './config.ts'
 import { type Change, listenForChanges } from './db/changes.ts'
+import type { Sql } from './db/client.ts'
 import { listSettings } from './db/settings.ts'
 import { startJobs } from './jobs/jobs.ts'
 import { systemClock } from './lib/clock.ts'
 import { createLog, type Log } from './lib/log.ts'
+import { watchPresence } from './lib/presence-watch.ts'
 import { createStack } from './lib/stack.ts'
 
 export interface App {
@@ -66,13 +68,20 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
     })
     const accounts = () => Iterator.from(relay.directory.pool.entries()).map(({ account }) => account)
     const refreshTokens = () => relay.credentials.credentials.refreshDue(accounts())
-    const jobDeps = { sql, db, log, nowMs: systemClock.nowMs, refreshTokens }
+    const adoptJournals = relay.receipts.adopt
+    const jobDeps = { sql, db, log, nowMs: systemClock.nowMs, refreshTokens, adoptJournals }
     await stack.use(
       'jobs',
       () => startJobs(jobDeps),
       (jobs) => jobs.stop(),
     )
-    const http = await openHttp({ config, admin, relay, log, stack })
+    const presence = await stack.use(
+      'database watch',
+      () => watchDatabase(sql, relay, log),
+      (watch) => watch.stop(),
+    )
+    const isAway = () => presence.isAway || relay.receipts.status().failures > 0
+    const http = await openHttp({ config, admin, relay, isAway, log, stack })
     log.info('ready', { port: http.port, host: config.host })
     return {
       port: http.port,
@@ -117,16 +126,32 @@ async function resetAccount(relay: OpenedRelay, id: string): Promise<void> {
 }
 
 /** Changes made on any instance are heard within moments; after a gap in hearing everything is read again (KEY-3). */
-function listen(
-  sql: Parameters<typeof listenForChanges>[0],
-  relay: OpenedRelay,
-  hear: (change: Change) => Promise<void>,
-  log: Log,
-) {
+function listen(sql: Sql, relay: OpenedRelay, hear: (change: Change) => Promise<void>, log: Log) {
   const failed = (error: unknown) => log.error('a change could not be read', { error })
   return listenForChanges(sql, {
     onChange: (change) => void hear(change).catch(failed),
-    onReconnect: () => void Promise.all([relay.directory.load(), relay.reloadPrices()]).catch(failed),
+    onReconnect: () => void readAgain(relay).catch(failed),
+  })
+}
+
+async function readAgain(relay: OpenedRelay): Promise<void> {
+  await Promise.all([relay.directory.load(), relay.reloadPrices()])
+}
+
+const DATABASE_ASKED_EVERY_MS = 2000
+
+/** Also without traffic somebody knows whether the database is there; when it is back, what waits for it is written at once (OPS-5). */
+function watchDatabase(sql: Sql, relay: OpenedRelay, log: Log) {
+  return watchPresence({
+    ask: () => sql`select 1`,
+    everyMs: DATABASE_ASKED_EVERY_MS,
+    withinMs: DATABASE_ASKED_EVERY_MS,
+    onAway: (error) => log.error('the database is away; relaying goes on, usage waits in the journal', { error }),
+    onBack() {
+      log.info('the database is back', { backlog: relay.receipts.status().backlog })
+      relay.receipts.retry()
+      readAgain(relay).catch((error) => log.error('what changed meanwhile could not be read', { error }))
+    },
   })
 }
 

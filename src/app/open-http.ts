@@ -5,18 +5,21 @@ import { isDatabaseAway } from '../db/away.ts'
 import { createCallerCheck } from '../http/admin/authenticate.ts'
 import { adminCalls } from '../http/admin/calls.ts'
 import { createClientAddress } from '../http/client-address.ts'
-import type { HealthCheck } from '../http/health.ts'
+import type { CheckState, HealthCheck } from '../http/health.ts'
 import { relayRoutes, unknownEndpoint } from '../http/relay-routes.ts'
 import { createHttpApp, listen } from '../http/server.ts'
 import type { Log } from '../lib/log.ts'
 import type { Stack } from '../lib/stack.ts'
 import { VERSION } from '../version.ts'
+import type { ReceiptsStatus } from './open-receipts.ts'
 import type { OpenedRelay } from './open-relay.ts'
 
 export interface HttpInput {
   config: Config
   admin: Admin
   relay: OpenedRelay
+  /** Does the database answer? Relaying goes on without it, so the instance stays ready (OPS-5). */
+  isAway(): boolean
   log: Log
   stack: Stack
 }
@@ -24,13 +27,14 @@ export interface HttpInput {
 /** Bun's own limit would answer with a bare 413. Every route that reads a body bounds it itself, and tells so in its dialect (REL-16). */
 const NO_LIMIT_OF_BUN = Number.MAX_SAFE_INTEGER
 
-export async function openHttp({ config, admin, relay, log, stack }: HttpInput) {
+export async function openHttp({ config, admin, relay, isAway, log, stack }: HttpInput) {
   let open = true
   const clientAddress = createClientAddress(config.trustedProxies)
   const checks: HealthCheck[] = [
     { name: 'accepting', check: () => (open ? 'ok' : 'down') },
     { name: 'counters', check: () => (['memory', 'shared'].includes(relay.countersMode()) ? 'ok' : 'degraded') },
-    { name: 'database', check: () => (relay.isDatabaseAway() ? 'degraded' : 'ok') },
+    { name: 'database', check: () => (isAway() ? 'degraded' : 'ok') },
+    { name: 'journal', check: () => journalState(relay.receipts.status()) },
   ]
   const adminPart = {
     calls: adminCalls(admin, { view: RuntimeSettings, patch: RuntimeSettingsPatch }),
@@ -67,4 +71,10 @@ export async function openHttp({ config, admin, relay, log, stack }: HttpInput) 
     },
     stop: (force: boolean) => main.stop(force),
   }
+}
+
+/** Refusing new requests, it can't serve (`JOURNAL_FULL=refuse`); going on without a journal, it can, for a while. */
+function journalState({ refusing, journalFault, unjournaled }: ReceiptsStatus): CheckState {
+  if (refusing) return 'down'
+  return journalFault !== null || unjournaled > 0 ? 'degraded' : 'ok'
 }

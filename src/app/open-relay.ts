@@ -7,10 +7,7 @@ import type { Config } from '../config.ts'
 import { deny } from '../core/denial.ts'
 import type { Platform } from '../core/platform.ts'
 import type { SendProbe } from '../core/probe.ts'
-import type { Receipt } from '../core/receipt.ts'
 import { startApiKeyExpiry } from '../db/api-keys.ts'
-import { insertReceipts } from '../db/receipts.ts'
-import { createBatch } from '../lib/batch.ts'
 import { systemClock } from '../lib/clock.ts'
 import { hashApiKey } from '../lib/hash-api-key.ts'
 import type { Log } from '../lib/log.ts'
@@ -37,6 +34,7 @@ import { type OpenedCredentials, openCredentials } from './open-credentials.ts'
 import type { Data } from './open-data.ts'
 import { openLimits } from './open-limits.ts'
 import { openPrices } from './open-prices.ts'
+import { type OpenedReceipts, openReceipts, replayOwnJournals } from './open-receipts.ts'
 import { outputPrice } from './output-price.ts'
 import { toRelaySettings } from './relay-settings.ts'
 
@@ -63,14 +61,14 @@ export interface OpenedRelay {
   liveCount(): number
   /** Ends every request under way as if its client had left. */
   abortAll(): void
-  /** Receipts that wait for the database. */
-  backlog(): number
-  isDatabaseAway(): boolean
+  receipts: OpenedReceipts
 }
 
 export async function openRelay(config: Config, data: Data, log: Log, stack: Stack): Promise<OpenedRelay> {
   const nowMs = () => systemClock.nowMs()
   const settings = toRelaySettings(config)
+  const recording = { config, sql: data.database.sql, log }
+  await replayOwnJournals(recording)
   const directory = createDirectory({
     loader: createDirectoryLoader(data.database.sql, data.box),
     hashKey: (secret) => hashApiKey(data.pepper, secret),
@@ -88,7 +86,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
   const health: Health = createHealth({ pool: directory.pool, nowMs, onChange: keeper.note })
   const { prices, reload: reloadPrices } = await openPrices(data.database.db)
   const limits = await openLimits(config, data, directory, { log, stack })
-  const receipts = await openReceipts(config, data, limits.news, { log, stack })
+  const receipts = await openReceipts(recording, limits.news, stack)
   const watchdog = await stack.use(
     'time limits',
     () => createWatchdog({ nowMs }),
@@ -121,10 +119,12 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
       queue.offer()
     },
     accept(receipt, exchange) {
-      deps.live.delete(exchange)
-      receipts.add(receipt)
+      const recorded = receipts.add(receipt)
+      if (recorded) void recorded.then(() => deps.live.delete(exchange))
+      else deps.live.delete(exchange)
+      return recorded
     },
-    closed: () => (closed ? deny('shutting_down', 'The gateway is restarting; try again.', 1) : null),
+    closed: () => (closed ? deny('shutting_down', 'The gateway is restarting; try again.', 1) : receipts.refusal()),
     onFirstUse: createExpiryStarter(data, log),
     onCrash: (error, requestId) => log.error('request failed', { requestId, error }),
   }
@@ -169,8 +169,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
         exchange.onClientGone?.()
       }
     },
-    backlog: () => receipts.backlog,
-    isDatabaseAway: () => receipts.failures > 0,
+    receipts,
   }
 }
 
@@ -189,27 +188,6 @@ async function openUpstream(config: Config, stack: Stack): Promise<Upstream> {
 function simplePools(platform: Platform): string[] {
   const protocols = Object.values(PROTOCOLS).filter((protocol) => protocol.platforms.includes(platform))
   return [...new Set(protocols.map((protocol) => platformPool(protocol.platform)))]
-}
-
-/** Receipts go to the database in batches (USE-9); one that it can never take is logged whole, so that it is not lost without a word. */
-function openReceipts(config: Config, data: Data, news: CounterNews, { log, stack }: { log: Log; stack: Stack }) {
-  const start = () =>
-    createBatch<Receipt>({
-      mostItems: config.flushSize,
-      everyMs: config.flushIntervalMs,
-      async write(items) {
-        const { rejected } = await insertReceipts(data.database.sql, items, { timeZone: config.timezone })
-        for (const { receipt, reason } of rejected) {
-          log.error('a usage record was refused by the database', { requestId: receipt.id, reason, receipt })
-        }
-        await news.flushed(items)
-      },
-      onFailure: (error, backlog) => log.error('usage records could not be written; they are kept', { backlog, error }),
-    })
-  return stack.use('usage records', start, async (batch) => {
-    const left = await batch.close()
-    if (left.length > 0) log.error('usage records were not written', { count: left.length, receipts: left })
-  })
 }
 
 function createExpiryStarter(data: Data, log: Log) {

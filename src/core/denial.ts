@@ -55,6 +55,7 @@ export const DENIALS = {
   websocket_unsupported: { status: 426, type: 'invalid_request_error', retryable: false },
   no_available_account: { status: 503, type: 'overloaded_error', retryable: true },
   shutting_down: { status: 503, type: 'overloaded_error', retryable: true },
+  journal_full: { status: 503, type: 'overloaded_error', retryable: true },
   limits_unavailable: { status: 503, type: 'overloaded_error', retryable: true },
   too_many_attempts: { status: 429, type: 'rate_limit_error', retryable: true },
   // What an upstream did to us, as REL-12 tells it to the client.

@@ -35,6 +35,7 @@ export interface DatabaseOptions {
 
 const OLDEST_POSTGRES = 14
 const CONNECT_TIMEOUT_SECONDS = 10
+const MOST_BACKOFF_SECONDS = 1
 /** Flushes and reports: far above what any of them takes, so that a stuck one ends at all. */
 const RAW_TIMEOUT_MS = 120_000
 
@@ -61,6 +62,8 @@ export function connect(target: Target, options: { max: number; statementTimeout
     // Saves each connection a query for the types of arrays, which no query here passes or returns.
     fetch_types: false,
     connect_timeout: CONNECT_TIMEOUT_SECONDS,
+    // The driver's own waits up to 20 s between attempts, and so would an operator for a plain "it is away".
+    backoff: (attempts: number) => Math.min(2 ** attempts / 100, MOST_BACKOFF_SECONDS),
     idle_timeout: 300,
     onnotice: () => {},
     types: { bigint: postgres.BigInt },

@@ -11,8 +11,8 @@
  */
 import type { Receipt } from '../core/receipt.ts'
 import { findIllegalField } from '../core/receipt-check.ts'
-import { addToSubscriptions, CHARGE_PARTS, CHARGED_FROM, SUBSCRIBED_FROM, SUBSCRIPTION_USES } from './charges.ts'
 import type { SubscriptionUse } from './charges.ts'
+import { addToSubscriptions, CHARGE_PARTS, CHARGED_FROM, SUBSCRIBED_FROM, SUBSCRIPTION_USES } from './charges.ts'
 import type { Sql } from './client.ts'
 import { isUuid } from './page.ts'
 import { joinLines, RECORD_COLUMN_NAMES, receiptLine, recordsFrom } from './receipt-rows.ts'

@@ -14,6 +14,8 @@ export interface JobDeps {
   nowMs(): number
   /** Of all accounts, cooling down or not (ACC-10). */
   refreshTokens(): Promise<{ refreshed: number; failed: number }>
+  /** Usage journals of siblings that have died; how many records were in them (OPS-1). */
+  adoptJournals(): Promise<number>
 }
 
 interface Job {
@@ -41,6 +43,15 @@ export const JOBS: readonly Job[] = [
     async run({ refreshTokens }) {
       const { refreshed, failed } = await refreshTokens()
       return refreshed + failed === 0 ? null : { refreshed, failed }
+    },
+  },
+  {
+    // On every instance: a lock sees to it that each journal is adopted once, by a process that can reach its folder.
+    name: 'adopt usage journals',
+    everyMs: 10_000,
+    async run({ adoptJournals }) {
+      const records = await adoptJournals()
+      return records === 0 ? null : { records }
     },
   },
   {

@@ -45,7 +45,9 @@ export function createRelay(deps: RelayDeps): Relay {
     if (key.expiresAfterDays !== null && key.expiresAtMs === null) deps.onFirstUse(key.id, nowMs)
     try {
       watchClient(exchange)
-      return await relayBody(deps, exchange)
+      const response = await relayBody(deps, exchange)
+      if (exchange.recorded) await exchange.recorded
+      return response
     } catch (error) {
       return crash(deps, exchange, error)
     }
@@ -90,6 +92,7 @@ function begin(call: Call, caller: Caller, id: string, nowMs: number): Exchange 
     clientGone: false,
     onClientGone: null,
     settled: false,
+    recorded: null,
   }
 }
 

@@ -37,7 +37,9 @@ for (const users of [20, 200]) {
   for (let round = 0; round < 2; round++) await measureFlush(users, traffic)
   const delaysMs = await withTicker(() => flush(linesOf(traffic, ROWS)))
   const p99 = delaysMs[Math.floor(delaysMs.length * 0.99)] ?? 0
-  console.log(`${users} users: event loop held up p99 ${p99.toFixed(1)} ms, most ${(delaysMs.at(-1) ?? 0).toFixed(1)} ms`)
+  console.log(
+    `${users} users: event loop held up p99 ${p99.toFixed(1)} ms, most ${(delaysMs.at(-1) ?? 0).toFixed(1)} ms`,
+  )
 }
 await database.close()
 await place.clear()
@@ -67,7 +69,7 @@ async function measureFlush(users: number, traffic: Traffic): Promise<void> {
 
 function measureLines(traffic: Traffic): void {
   const directory = mkdtempSync(join(tmpdir(), 'turnpike-journal-'))
-  const journal = createJournal({ directory, segmentBytes: 4 * 1024 * 1024, mostBytes: 2 ** 40, syncMs: 1000 })
+  const journal = createJournal({ directory, segmentBytes: 4 * 1024 * 1024, syncMs: 200 })
   const receipts = traffic.receipts(10_000)
   const measure = (title: string, work: () => void) => {
     work()

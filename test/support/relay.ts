@@ -130,6 +130,7 @@ export async function createTestRelay(options: TestRelayOptions) {
     accept(receipt, exchange) {
       deps.live.delete(exchange)
       receipts.push(receipt)
+      return null
     },
     closed: () => null,
     onFirstUse: () => undefined,
