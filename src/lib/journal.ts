@@ -11,7 +11,7 @@
  */
 import { ftruncateSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { createGroupSync } from './group-sync.ts'
 import { MOST_FRAME_BYTES, readFrames, writeFrame } from './journal-frames.ts'
 
@@ -67,7 +67,7 @@ export function createJournal(options: JournalOptions): Journal {
   const sync = createGroupSync({ everyMs: options.syncMs, directory })
   let end = segments.reduce((sum, { bytes }) => sum + bytes, 0)
   let total = end
-  let opened = 0
+  let nextNumber = segments.length === 0 ? 1 : numberOf(segments.at(-1)?.path ?? '') + 1
   let active: { fd: number; segment: Segment } | null = null
   let fault: string | null = null
   let probing: ReturnType<typeof setInterval> | null = null
@@ -82,7 +82,7 @@ export function createJournal(options: JournalOptions): Journal {
   }
 
   function begin(): { fd: number; segment: Segment } {
-    const path = join(directory, `${Date.now().toString(36)}-${String(opened++).padStart(8, '0')}${SUFFIX}`)
+    const path = join(directory, `${String(nextNumber++).padStart(10, '0')}${SUFFIX}`)
     const fd = openSync(path, 'ax', 0o600)
     const segment = { path, start: end, bytes: 0 }
     segments.push(segment)
@@ -168,6 +168,7 @@ export function createJournal(options: JournalOptions): Journal {
 }
 
 const SUFFIX = '.journal'
+const numberOf = (path: string) => Number.parseInt(basename(path), 10)
 
 /** A journal's files in the order in which they were begun. */
 export function listSegments(directory: string): Segment[] {
@@ -187,6 +188,7 @@ async function readTexts(segments: readonly Segment[], from: number, most: numbe
   for (const { path, start, bytes } of segments.map((segment) => ({ ...segment }))) {
     const segmentEnd = start + bytes
     if (segmentEnd <= result.next) continue
+    result.next = Math.max(result.next, start)
     const file = await open(path, 'r')
     try {
       while (result.next < segmentEnd) {
