@@ -8,6 +8,7 @@
 import type { PgDatabase } from 'drizzle-orm/pg-core'
 import { drizzle, type PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
+import { openServerSocket } from './server-socket.ts'
 
 /** A URL, or the parts of one: how the embedded server's unix socket is named. */
 export type Target = string | { host: string; port?: number; database: string; username: string; password?: string }
@@ -67,6 +68,8 @@ export function connect(target: Target, options: { max: number; statementTimeout
     idle_timeout: 300,
     onnotice: () => {},
     types: { bigint: postgres.BigInt },
+    // The driver's types know no `socket`, its documentation does.
+    socket: openServerSocket,
     connection: {
       application_name: 'turnpike',
       statement_timeout: options.statementTimeoutMs,

@@ -1,0 +1,26 @@
+/**
+ * kill -9 in the middle of everything (OPS-1, BIL-13): the compiled binary under load, with streams and whole answers of every protocol, is killed
+ * at random moments and started again; then its Postgres; then both. A few rounds here; `bun test/bench/crash.ts` runs as many as one likes.
+ */
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { type CrashKind, runCrashRounds } from '../support/crash-rounds.ts'
+import { type EmbeddedPlace, embeddedPlace } from '../support/embedded-place.ts'
+
+setDefaultTimeout(180_000)
+
+let place: EmbeddedPlace
+beforeAll(async () => {
+  place = await embeddedPlace()
+}, 180_000)
+afterAll(() => place.clear(), 60_000)
+
+const ROUNDS: Record<CrashKind, number> = { gateway: 3, database: 2, both: 2 }
+
+for (const [kind, rounds] of Object.entries(ROUNDS) as [CrashKind, number][]) {
+  const killed = { gateway: 'the gateway', database: 'Postgres', both: 'the gateway and Postgres' }[kind]
+  test(`kill -9 of ${killed}: every answer that came to its end has one record and one charge (BIL-13, OPS-1, BIL-8)`, async () => {
+    const { books, load } = await runCrashRounds(place, { kind, rounds, atATime: 12 })
+    expect(load.complete.size).toBeGreaterThan(rounds * 5)
+    expect(books.records).toBeGreaterThanOrEqual(load.complete.size)
+  })
+}
