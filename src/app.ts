@@ -16,7 +16,6 @@ import { listSettings } from './db/settings.ts'
 import { startJobs } from './jobs/jobs.ts'
 import { systemClock } from './lib/clock.ts'
 import { createLog, type Log } from './lib/log.ts'
-import { watchPresence } from './lib/presence-watch.ts'
 import { createStack } from './lib/stack.ts'
 
 export interface App {
@@ -32,7 +31,13 @@ export interface App {
 /** Longest one part may take to stop; the embedded database is given its own. */
 const STOP_LIMIT_MS = 45_000
 
-export async function startApp(config: Config, given?: { log?: Log }): Promise<App> {
+export interface StartOptions {
+  log?: Log
+  /** Other processes listen on the same port (OPS-4). */
+  sharesPort?: boolean
+}
+
+export async function startApp(config: Config, given?: StartOptions): Promise<App> {
   const log = given?.log ?? createLog({ level: config.logLevel })
   const stack = createStack({ stopTimeoutMs: STOP_LIMIT_MS })
   try {
@@ -75,13 +80,9 @@ export async function startApp(config: Config, given?: { log?: Log }): Promise<A
       () => startJobs(jobDeps),
       (jobs) => jobs.stop(),
     )
-    const presence = await stack.use(
-      'database watch',
-      () => watchDatabase(sql, relay, log),
-      (watch) => watch.stop(),
-    )
-    const isAway = () => presence.isAway || relay.receipts.status().failures > 0
-    const http = await openHttp({ config, admin, relay, isAway, log, stack })
+    data.presence.onBack(() => catchUp(relay, log))
+    const isAway = () => data.presence.isAway || relay.receipts.status().failures > 0
+    const http = await openHttp({ config, admin, relay, isAway, log, stack, sharesPort: given?.sharesPort ?? false })
     log.info('ready', { port: http.port, host: config.host })
     return {
       port: http.port,
@@ -138,21 +139,11 @@ async function readAgain(relay: OpenedRelay): Promise<void> {
   await Promise.all([relay.directory.load(), relay.reloadPrices()])
 }
 
-const DATABASE_ASKED_EVERY_MS = 2000
-
-/** Also without traffic somebody knows whether the database is there; when it is back, what waits for it is written at once (OPS-5). */
-function watchDatabase(sql: Sql, relay: OpenedRelay, log: Log) {
-  return watchPresence({
-    ask: () => sql`select 1`,
-    everyMs: DATABASE_ASKED_EVERY_MS,
-    withinMs: DATABASE_ASKED_EVERY_MS,
-    onAway: (error) => log.error('the database is away; relaying goes on, usage waits in the journal', { error }),
-    onBack() {
-      log.info('the database is back', { backlog: relay.receipts.status().backlog })
-      relay.receipts.retry()
-      readAgain(relay).catch((error) => log.error('what changed meanwhile could not be read', { error }))
-    },
-  })
+/** The database is back: what waits for it is written at once, and what was changed meanwhile is read (OPS-5). */
+function catchUp(relay: OpenedRelay, log: Log): void {
+  log.info('the database is back', { backlog: relay.receipts.status().backlog })
+  relay.receipts.retry()
+  readAgain(relay).catch((error) => log.error('what changed meanwhile could not be read', { error }))
 }
 
 interface Http {

@@ -121,8 +121,8 @@ export const ConfigSchema = Type.Object({
     maximum: 2 ** 31,
   }),
   upstreamTransport: oneOf(
-    ['fetch', 'socket'],
-    "Upstream connections: Bun's fetch, or our own HTTP/1.1 client, which takes less CPU.",
+    ['socket', 'fetch'],
+    "Upstream connections: our own HTTP/1.1 client over sockets, or Bun's fetch, which takes more CPU.",
   ),
   connectTimeoutSeconds: seconds(10, 'Time to connect to an upstream (REL-15).'),
   firstByteTimeoutSeconds: seconds(600, "Time until an upstream's first byte; thinking models take minutes (REL-15)."),

@@ -22,12 +22,14 @@ export interface HttpInput {
   isAway(): boolean
   log: Log
   stack: Stack
+  /** Other processes listen on the same ports (OPS-4). */
+  sharesPort: boolean
 }
 
 /** Bun's own limit would answer with a bare 413. Every route that reads a body bounds it itself, and tells so in its dialect (REL-16). */
 const NO_LIMIT_OF_BUN = Number.MAX_SAFE_INTEGER
 
-export async function openHttp({ config, admin, relay, isAway, log, stack }: HttpInput) {
+export async function openHttp({ config, admin, relay, isAway, log, stack, sharesPort }: HttpInput) {
   let open = true
   const clientAddress = createClientAddress(config.trustedProxies)
   const checks: HealthCheck[] = [
@@ -54,10 +56,11 @@ export async function openHttp({ config, admin, relay, isAway, log, stack }: Htt
     ...(ownPort ? {} : { admin: adminPart }),
   })
   const maxRequestBytes = NO_LIMIT_OF_BUN
-  const main = listen(app, { host: config.host, port: config.port, maxRequestBytes })
+  const main = listen(app, { host: config.host, port: config.port, maxRequestBytes, sharePort: sharesPort })
   if (config.adminPort !== null) {
     const adminApp = createHttpApp({ ...common, admin: adminPart })
-    const address = { host: config.adminHost ?? config.host, port: config.adminPort, maxRequestBytes }
+    const host = config.adminHost ?? config.host
+    const address = { host, port: config.adminPort, maxRequestBytes, sharePort: sharesPort }
     await stack.use(
       'admin port',
       () => listen(adminApp, address),

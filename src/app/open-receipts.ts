@@ -22,6 +22,7 @@ import { takeJournalFolder } from '../lib/journal-folders.ts'
 import type { Log } from '../lib/log.ts'
 import { createSpool } from '../lib/spool.ts'
 import type { Stack } from '../lib/stack.ts'
+import { within } from '../lib/within.ts'
 import type { CounterNews } from '../state/counter-news.ts'
 import { replayJournals } from './journal-replay.ts'
 
@@ -65,6 +66,8 @@ const SEGMENT_BYTES = 4 * 1024 * 1024
 const RECENT_ITEMS = 5000
 const LOOSE_ITEMS = 20_000
 const CLOSE_WITHIN_MS = 15_000
+/** The server gives up on a statement after two minutes by itself; a connection that hangs is given up here. */
+const STORED_WITHIN_MS = 150_000
 const LONGEST_PAUSE_MS = 5000
 const TELL_DROPPED_EVERY_MS = 10_000
 
@@ -160,7 +163,8 @@ function openSpool({ config, log }: Deps, store: (lines: string[], recorded: Rec
 }
 
 async function storeLines({ sql, config, log }: Deps, lines: readonly string[]): Promise<void> {
-  const { rejected } = await insertReceiptLines(sql, lines, { timeZone: config.timezone })
+  const inserting = insertReceiptLines(sql, lines, { timeZone: config.timezone })
+  const { rejected } = await within(STORED_WITHIN_MS, inserting, 'writing usage records')
   for (const { line, reason } of rejected) {
     log.error('a usage record was refused by the database', { reason, record: fieldsOf(line) })
   }

@@ -1,12 +1,14 @@
 /**
  * `turnpike serve`: runs the gateway until it is told to stop (OPS-2).
  *
- * The first SIGTERM or SIGINT lets running streams finish, the second one ends them now.
+ * The first SIGTERM or SIGINT lets running streams finish, the second one ends them now. With `--workers` it only looks after the processes
+ * that do it; SIGHUP replaces those one by one.
  */
 import { startApp } from '../app.ts'
-import { describeSettings } from '../config.ts'
-import { CONFIG_OPTION, type Command } from './command.ts'
+import { type Config, describeSettings } from '../config.ts'
+import { CONFIG_OPTION, type Command, WrongUse } from './command.ts'
 import { configOf } from './read-config.ts'
+import { isWorker, onReload, reportReady, runWorkers } from './worker-process.ts'
 
 export const serve: Command = {
   name: 'serve',
@@ -22,13 +24,27 @@ export const serve: Command = {
     ...describeSettings(),
   ],
   run: async (input) => {
-    const app = await startApp(await configOf(input, ['port', 'host', 'workers']))
+    const config = await configOf(input, ['port', 'host', 'workers'])
+    const sharesPort = isWorker(input.terminal.environment)
+    if (config.workers > 1 && !sharesPort) return runWorkers(checkedWorkers(config), config.logLevel)
+    const app = await startApp(config, { sharesPort })
     const { newAdminToken } = app
     if (newAdminToken) {
       input.terminal.out(`admin token (shown this once, kept in ${newAdminToken.path}): ${newAdminToken.value}`)
     }
-    return await untilStopped(app)
+    const stopped = untilStopped(app)
+    if (sharesPort) reportReady(() => process.emit('SIGTERM'))
+    return await stopped
   },
+}
+
+/** Several processes without Redis would each count a key's limits for themselves, and on port 0 each listen somewhere else. */
+function checkedWorkers({ workers, redisUrl, port }: Config): number {
+  if (redisUrl === null) {
+    throw new WrongUse('WORKERS above 1 needs REDIS_URL: without it each process would count limits and sessions alone')
+  }
+  if (port === 0) throw new WrongUse('WORKERS above 1 needs a PORT that is not 0')
+  return workers
 }
 
 interface Stoppable {
@@ -48,5 +64,7 @@ function untilStopped(app: Stoppable): Promise<number> {
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+  // One process has nobody to hand over to; a reload by mistake must not end it.
+  onReload(onSignal, () => undefined)
   return promise
 }

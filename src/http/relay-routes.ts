@@ -9,7 +9,7 @@ import { deny } from '../core/denial.ts'
 import type { ProtocolId } from '../core/platform.ts'
 import { newId } from '../lib/ids.ts'
 import { OPERATIONS } from '../protocols/operations.ts'
-import type { Operation } from '../protocols/protocol.ts'
+import type { Operation, RequestTarget } from '../protocols/protocol.ts'
 import { PROTOCOLS } from '../protocols/table.ts'
 import type { Call } from '../relay/exchange.ts'
 import type { KeyInfo } from '../relay/key-info.ts'
@@ -52,7 +52,7 @@ export function relayRoutes({ relay, models, keyInfo, clientAddress }: RelayRout
     const none = { parse: 'none', detail: { hide: true } } as const
     for (const { paths, operation } of BODY_ROUTES) {
       for (const path of paths) {
-        app.post(path, ({ request, server }) => relay(toCall(request, server, operation)), none)
+        app.post(path, ({ request, server }) => relay(toCall(request, server, { operation, path })), none)
         // Clients probe known paths without a key (REL-19); the rest is refused before anybody is asked who they are.
         app.all(path, ({ request }) => otherMethod(request, operation), none)
       }
@@ -62,53 +62,74 @@ export function relayRoutes({ relay, models, keyInfo, clientAddress }: RelayRout
         `/${version}/models/*`,
         ({ request, server }) => {
           const operation = geminiOperation(request)
-          return operation ? relay(toCall(request, server, operation, version)) : unknownEndpoint(request)
+          return operation ? relay(toCall(request, server, { operation, version })) : unknownEndpoint(request)
         },
         none,
       )
       app.get(
         `/${version}/models`,
-        ({ request, server }) => models.answer(toCall(request, server, listOperation(request, version)), null),
+        ({ request, server }) =>
+          models.answer(toCall(request, server, { operation: listOperation(request, version), version }), null),
         none,
       )
       app.get(
         `/${version}/models/*`,
         ({ request, server, params }) =>
-          models.answer(toCall(request, server, listOperation(request, version)), decoded(params['*'])),
+          models.answer(
+            toCall(request, server, { operation: listOperation(request, version), version }),
+            decoded(params['*']),
+          ),
         none,
       )
       for (const path of [`/${version}/models`, `/${version}/models/*`]) app.head(path, () => nothing(), none)
     }
-    app.get('/v1/key', ({ request, server }) => keyInfo(toCall(request, server, listOperation(request, 'v1'))), none)
+    app.get(
+      '/v1/key',
+      ({ request, server }) => keyInfo(toCall(request, server, { operation: listOperation(request, 'v1') })),
+      none,
+    )
     app.head('/api/hello', () => nothing(), none)
     return app
   }
 }
 
 function createToCall(clientAddress: ClientAddress) {
-  return (request: Request, server: AddressSource | null, operation: Operation, version = 'v1'): Call => {
-    const url = new URL(request.url)
+  return (request: Request, server: AddressSource | null, endpoint: Endpoint): Call => {
+    const { operation, version = 'v1' } = endpoint
+    const target = targetOf(request.url, endpoint.path)
     return {
       request,
-      url,
+      target,
       protocol: PROTOCOLS[operation.protocol],
       operation,
       version,
       address: () => clientAddress(request, server),
-      queryKey: takeQueryKey(url),
+      queryKey: takeQueryKey(target),
     }
   }
 }
 
+interface Endpoint {
+  operation: Operation
+  version?: string
+  /** Of a route without variables. */
+  path?: string
+}
+
+function targetOf(url: string, path: string | undefined): RequestTarget {
+  return path === undefined || url.includes('?') ? new URL(url) : { pathname: path, search: '' }
+}
+
 /** KEY-2: `?key=` is read and taken out before anything is logged or forwarded; the other parameters keep their bytes. */
-export function takeQueryKey(url: URL): string | null {
-  if (!url.search.includes('key=')) return null
-  const key = url.searchParams.get('key')
-  const others = url.search
+export function takeQueryKey(target: RequestTarget): string | null {
+  const { search } = target
+  if (!search.includes('key=')) return null
+  const key = new URLSearchParams(search).get('key')
+  const others = search
     .slice(1)
     .split('&')
     .filter((part) => !/^key(?:=|$)/i.test(decodeURIComponent(part.split('=')[0] ?? '')))
-  url.search = others.length > 0 ? `?${others.join('&')}` : ''
+  target.search = others.length > 0 ? `?${others.join('&')}` : ''
   return key
 }
 

@@ -87,6 +87,14 @@ export function createEventTail(options: EventTailOptions): EventTail {
   }
 }
 
+/** What a tail of framing `whole`, worth keeping, would keep of a body that is there in one piece: views of it, no copies. */
+export function keptOfWhole(body: Uint8Array, headBytes: number): Kept {
+  const from = Math.max(0, body.length - LARGEST_KEPT_BYTES)
+  if (from === 0) return { head: null, opening: null, tail: body, aligned: true }
+  const [head, opening] = [body.subarray(0, headBytes), body.subarray(0, OPENING_BYTES)]
+  return { head, opening, tail: body.subarray(from), aligned: false }
+}
+
 function push(state: State, chunk: Uint8Array): void {
   const length = chunk.length
   if (length === 0) return

@@ -8,11 +8,12 @@
  *   is not used again;
  * - the only transfer coding is `chunked`, once: no other was asked for, so that any other is an error of the peer.
  */
+import { createHeaderList, type HeaderList } from './header-list.ts'
 import { Http1Error } from './http1-error.ts'
 
 export interface Http1Head {
   status: number
-  headers: Headers
+  headers: HeaderList
   /** How the end of the body is known. `close`: by the end of the connection. */
   framing: 'none' | 'length' | 'chunked' | 'close'
   /** Body bytes to come when `framing` is `length`, else 0. */
@@ -58,8 +59,8 @@ export function parseHead(text: string, method: string, mostFields: number): Htt
 }
 
 /** The fields from a position on; trailers too, which are checked and then forgotten. */
-export function parseFields(text: string, start: number, mostFields: number): Headers {
-  const headers = new Headers()
+export function parseFields(text: string, start: number, mostFields: number): HeaderList {
+  const headers = createHeaderList()
   FIELD.lastIndex = start
   for (let fields = 1; FIELD.lastIndex < text.length; fields++) {
     if (fields > mostFields) throw new Http1Error('protocol', `more than ${mostFields} header fields`)
@@ -70,7 +71,7 @@ export function parseFields(text: string, start: number, mostFields: number): He
   return headers
 }
 
-/** `Headers` has joined repeated fields with commas; every one of them must say the same. */
+/** Repeated fields stand joined with commas; every one of them must say the same. */
 function contentLengthOf(value: string | null): number | null {
   if (value === null) return null
   const [length = '', ...others] = value.split(',').map((one) => one.trim())

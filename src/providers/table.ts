@@ -19,9 +19,14 @@ export const PROVIDERS: readonly Provider[] = [
   bedrock,
 ]
 
-const byAccountKind = new Map(PROVIDERS.map((provider) => [`${provider.platform}:${provider.accountType}`, provider]))
+/** Platform, then type: asked several times per request, and text put together for a key costs more than two lookups. */
+const byPlatform = new Map<Platform, Map<AccountType, Provider>>()
+for (const provider of PROVIDERS) {
+  const byType = byPlatform.get(provider.platform) ?? new Map<AccountType, Provider>()
+  byPlatform.set(provider.platform, byType.set(provider.accountType, provider))
+}
 
 /** Null: no provider for that combination (the admin API refuses to save such an account). */
 export function providerFor(platform: Platform, type: AccountType): Provider | null {
-  return byAccountKind.get(`${platform}:${type}`) ?? null
+  return byPlatform.get(platform)?.get(type) ?? null
 }

@@ -68,9 +68,7 @@ function estimate(deps: AdmitDeps, exchange: Exchange, price: ResolvedPrice | nu
     price,
   })
   const multiplier = exchange.group?.rateMultiplier ?? deps.settings.defaultRateMultiplier
-  return {
-    tokens: totalTokens(usage),
-    costNano: estimateHold(usage, price, LIST_PRICE),
-    chargeNano: estimateHold(usage, price, multiplier),
-  }
+  const costNano = estimateHold(usage, price, LIST_PRICE)
+  const chargeNano = multiplier === LIST_PRICE ? costNano : estimateHold(usage, price, multiplier)
+  return { tokens: totalTokens(usage), costNano, chargeNano }
 }

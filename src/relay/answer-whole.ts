@@ -66,7 +66,7 @@ export function passError(
 
 function toResponse(deps: AnswerDeps, exchange: Exchange, answer: UpstreamAnswer, body: Uint8Array): Response {
   const headers = clientHeaders(answer.headers, exchange.id, deps.settings.maxRetryAfterMs)
-  headers.set('content-type', answer.headers.get('content-type') ?? 'application/json')
+  headers['content-type'] = answer.headers.get('content-type') ?? 'application/json'
   return new Response(body as Uint8Array<ArrayBuffer>, { status: answer.status, headers })
 }
 

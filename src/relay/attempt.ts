@@ -135,7 +135,7 @@ function toUpstreamRequest(exchange: Exchange, choice: Choice, provider: Provide
       operation: call.operation,
       model: choice.upstreamModel || model,
       version: call.version,
-      search: call.url.search,
+      search: call.target.search,
       stream,
     }),
     method: 'POST',

@@ -8,21 +8,20 @@ import type { Platform } from '../core/platform.ts'
 import type { PoolEntry } from '../core/pool-entry.ts'
 import type { Payer } from '../core/quota.ts'
 import type { Attempt, ChoiceExplained } from '../core/receipt.ts'
-import type { Inspected, Operation, Protocol } from '../protocols/protocol.ts'
+import type { Inspected, Operation, Protocol, RequestTarget } from '../protocols/protocol.ts'
 import type { Admission } from '../state/limiter.ts'
 
 /** What the HTTP room hands over: the request and which endpoint it is. */
 export interface Call {
   request: Request
-  /** Parsed once; path and query. */
-  url: URL
+  target: RequestTarget
   protocol: Protocol
   operation: Operation
   /** "v1" or "v1beta", as called: only Gemini's upstream URL needs it. */
   version: string
   /** The client's address; asked for only where it is needed. */
   address(): string | null
-  /** Key given in the query (`?key=`, KEY-2), already taken out of `url`. */
+  /** Key given in the query (`?key=`, KEY-2), already taken out of `target`. */
   queryKey: string | null
 }
 

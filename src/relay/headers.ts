@@ -1,5 +1,6 @@
 /** Which headers cross the gateway, in both directions (REL-4, REL-6): allow-lists, so that a header nobody thought of stays here. */
 import type { Account } from '../core/entities.ts'
+import type { HeaderReader } from '../lib/header-list.ts'
 import type { Provider } from '../providers/provider.ts'
 
 /** Request headers for the upstream: the client's that may pass, the provider's defaults, the account's credential. */
@@ -30,36 +31,40 @@ const RETURNED = new Set(['x-request-id', 'request-id'])
 const RETURNED_PREFIXES = ['x-ratelimit-', 'anthropic-ratelimit-', 'openai-']
 
 /** Response headers for the client. `retry-after` passes capped (REL-19): some clients obey an hour. */
-export function clientHeaders(upstream: Headers, requestId: string, maxRetryAfterMs: number): Headers {
-  const out = new Headers()
+export function clientHeaders(
+  upstream: HeaderReader,
+  requestId: string,
+  maxRetryAfterMs: number,
+): Record<string, string> {
+  const out: Record<string, string> = {}
   upstream.forEach((value, name) => {
-    if (RETURNED.has(name) || RETURNED_PREFIXES.some((prefix) => name.startsWith(prefix))) out.set(name, value)
+    if (RETURNED.has(name) || RETURNED_PREFIXES.some((prefix) => name.startsWith(prefix))) out[name] = value
   })
   const retryAfter = upstream.get('retry-after')
   if (retryAfter !== null) {
     const seconds = Number(retryAfter)
     const most = Math.ceil(maxRetryAfterMs / 1000)
-    out.set('retry-after', String(Number.isFinite(seconds) && seconds >= 0 ? Math.min(Math.ceil(seconds), most) : most))
+    out['retry-after'] = String(Number.isFinite(seconds) && seconds >= 0 ? Math.min(Math.ceil(seconds), most) : most)
   }
-  out.set('x-turnpike-request-id', requestId)
+  out['x-turnpike-request-id'] = requestId
   return out
 }
 
 /** Headers of a relayed stream: never buffered by anything in between (REL-6). */
 export function streamHeaders(
-  upstream: Headers,
+  upstream: HeaderReader,
   requestId: string,
   maxRetryAfterMs: number,
   contentType: string,
-): Headers {
+): Record<string, string> {
   const out = clientHeaders(upstream, requestId, maxRetryAfterMs)
-  out.set('content-type', contentType)
-  out.set('cache-control', 'no-cache')
-  out.set('x-accel-buffering', 'no')
+  out['content-type'] = contentType
+  out['cache-control'] = 'no-cache'
+  out['x-accel-buffering'] = 'no'
   return out
 }
 
 /** The provider's own id of the request, for the record. */
-export function upstreamRequestIdOf(headers: Headers): string | null {
+export function upstreamRequestIdOf(headers: HeaderReader): string | null {
   return headers.get('x-request-id') ?? headers.get('request-id') ?? headers.get('x-amzn-requestid')
 }

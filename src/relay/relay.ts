@@ -59,7 +59,7 @@ async function relayBody(deps: RelayDeps, exchange: Exchange): Promise<Response>
   const body = await readBody(call.request, deps.settings.maxBodyBytes)
   if (isDenial(body)) return refuse(deps, exchange, body)
   exchange.body = body
-  const inspected = call.protocol.inspect(call.operation, body, call.url)
+  const inspected = call.protocol.inspect(call.operation, body, call.target)
   if (isDenial(inspected)) return refuse(deps, exchange, inspected)
   exchange.inspected = inspected
   const denial = checkModel(policy, inspected.model) ?? (await admit(deps, exchange))

@@ -81,7 +81,7 @@ function toReceipt(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Rece
     subscriptionId: payer?.kind === 'subscription' ? payer.id : null,
     platform: platformOf(exchange),
     protocol: call.protocol.id,
-    endpoint: call.url.pathname,
+    endpoint: call.target.pathname,
     model: inspected?.model ?? '',
     upstreamModel: exchange.upstreamModel,
     ...billed,

@@ -1,6 +1,6 @@
 /**
  * The transport over sockets of our own (src/lib/http1-client.ts): per relayed event one read, no second thread, no promise.
- * Chosen with UPSTREAM_TRANSPORT=socket; what it does differently from `fetch` stands in test/relay/upstream-conformance.test.ts.
+ * The default; UPSTREAM_TRANSPORT=fetch takes the other. What it does differently from `fetch` stands in test/relay/upstream-conformance.test.ts.
  *
  * Answers compressed against our asking are decoded, as `fetch` does it, and the headers that speak of the compressed bytes taken off.
  * A request for https through an https proxy goes over `fetch`: the runtime has no TLS inside TLS for sockets.
@@ -48,18 +48,15 @@ function send(client: Http1Client, request: UpstreamRequest): UpstreamCall {
     resume: () => call.resume(),
     abort: () => call.abort(),
   })
-  const call: Http1Call = client.send(
-    { ...request, headers: { ...DEFAULT_HEADERS, ...request.headers } },
-    {
-      onHead: (head) => answer.resolve(toAnswer(head, body, call)),
-      onData: body.push,
-      onEnd: body.end,
-      onFail(error) {
-        answer.reject(toUpstreamError(error))
-        body.fail(error)
-      },
+  const call: Http1Call = client.send(withDefaults(request), {
+    onHead: (head) => answer.resolve(toAnswer(head, body, call)),
+    onData: body.push,
+    onEnd: body.end,
+    onFail(error) {
+      answer.reject(toUpstreamError(error))
+      body.fail(error)
     },
-  )
+  })
   return {
     answer: answer.promise,
     limitsConnect: true,
@@ -72,8 +69,12 @@ function send(client: Http1Client, request: UpstreamRequest): UpstreamCall {
   }
 }
 
-/** What `fetch` would send of its own; and not asking for an encoding is not the same as asking for none. */
-const DEFAULT_HEADERS = { 'accept-encoding': 'identity', 'user-agent': 'turnpike' }
+/** What `fetch` would send of its own; and not asking for an encoding is not the same as asking for none. Relayed requests have both. */
+function withDefaults(request: UpstreamRequest): UpstreamRequest {
+  const { headers } = request
+  if (headers['accept-encoding'] !== undefined && headers['user-agent'] !== undefined) return request
+  return { ...request, headers: { 'accept-encoding': 'identity', 'user-agent': 'turnpike', ...headers } }
+}
 
 function toAnswer(head: Http1Head, body: PushedBody, call: Http1Call): UpstreamAnswer {
   const { headers } = head

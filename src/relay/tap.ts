@@ -90,8 +90,7 @@ export function createTap(input: TapInput): Tap {
   }
 
   function hold(chunk: Uint8Array, state: GateState): Promise<unknown> | undefined {
-    // The runtime may reuse a chunk's memory once the callback returned; what is kept is copied.
-    held.push(chunk.slice())
+    held.push(chunk)
     heldBytes += chunk.length
     if (phase !== 'hold') return attached.promise
     if (state !== 'hold') decide(state)

@@ -2,6 +2,8 @@
  * The upstream transport as the relay sees it: one small interface, so that `fetch` (src/relay/fetch-upstream.ts) and a socket of our own
  * are interchangeable and the relay never knows which it has. Push, not pull: the consumer says "wait" by returning a promise.
  */
+import type { HeaderReader } from '../lib/header-list.ts'
+
 export interface UpstreamRequest {
   url: string
   method: 'GET' | 'POST'
@@ -12,14 +14,14 @@ export interface UpstreamRequest {
 
 export interface UpstreamAnswer {
   status: number
-  headers: Headers
+  headers: HeaderReader
   body: UpstreamBody
 }
 
 export interface UpstreamBody {
   /**
    * Hands every chunk to `onChunk` as it arrives and resolves at a clean end. A promise returned by `onChunk` is awaited before the
-   * next chunk is read (backpressure). Rejects when the upstream breaks or `abort` was called.
+   * next chunk is read (backpressure). A chunk belongs to the consumer: nobody writes to its memory any more. Rejects when the upstream breaks or `abort` was called.
    */
   pipe(onChunk: (chunk: Uint8Array) => Promise<unknown> | undefined): Promise<void>
   /** The whole body; rejects with a BodyTooLarge past `most` bytes. */

@@ -9,7 +9,6 @@ import { createUsageChunkFilter } from '../../src/protocols/openai-chat/usage-fi
 import { requestEdits, splice } from '../../src/protocols/splice.ts'
 import { encode, operation } from '../support/operations.ts'
 
-const URL_ASKED = new URL('http://localhost/v1/chat/completions')
 const CHAT = operation('openai-chat')
 const scanModel = createJsonScanner({ model: 'model' })
 
@@ -68,14 +67,14 @@ console.log('µs a request')
 for (const size of [1_300, 100_000, 1_000_000]) {
   for (const modelFirst of [true, false]) {
     const bytes = body(size, modelFirst)
-    const inspected = inspectOpenaiChat(CHAT, bytes, URL_ASKED)
+    const inspected = inspectOpenaiChat(CHAT, bytes)
     if ('code' in inspected) throw new Error(inspected.message)
     const changes = { upstreamModel: 'another-name', forceStoreFalse: false, askUsage: true }
     report(
       `${bytes.length} B, model ${modelFirst ? 'first' : 'last'}`,
       measure({
         scan: () => scanModel(bytes),
-        inspect: () => inspectOpenaiChat(CHAT, bytes, URL_ASKED),
+        inspect: () => inspectOpenaiChat(CHAT, bytes),
         splice: () => splice(bytes, requestEdits(bytes, inspected, changes)),
         'JSON.parse': () => JSON.parse(new TextDecoder().decode(bytes)),
       }),

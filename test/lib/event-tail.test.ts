@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { createEventTail, type Kept, LARGEST_KEPT_BYTES, WINDOW_BYTES } from '../../src/lib/event-tail.ts'
+import { createEventTail, type Kept, keptOfWhole, LARGEST_KEPT_BYTES, WINDOW_BYTES } from '../../src/lib/event-tail.ts'
 import { bytesOf, split } from '../support/responses.ts'
 
 const HEAD_BYTES = 300
@@ -103,4 +103,17 @@ describe('event tail', () => {
       expect(kept.tail).toEqual(bytes)
     }
   })
+})
+
+test('a body that is there in one piece keeps what it would have kept in chunks (REL-17)', () => {
+  const sizes = fc.oneof(fc.nat(9000), fc.integer({ min: LARGEST_KEPT_BYTES - 2, max: LARGEST_KEPT_BYTES + 5000 }))
+  fc.assert(
+    fc.property(sizes, (size) => {
+      const bytes = Uint8Array.from({ length: size }, (_, index) => index % 251)
+      const tail = createEventTail({ framing: 'whole', headBytes: HEAD_BYTES, worthKeeping: () => true })
+      for (let start = 0; start < size; start += 1000) tail.push(bytes.subarray(start, start + 1000))
+      expect(keptOfWhole(bytes, HEAD_BYTES)).toEqual(tail.kept())
+    }),
+    { numRuns: 30 },
+  )
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
+import type { HeaderReader } from '../../src/lib/header-list.ts'
 import { Http1Error } from '../../src/lib/http1-error.ts'
 import { createHttp1Parser, HTTP1_LIMITS, type Http1Limits } from '../../src/lib/http1-parser.ts'
 import { BAD, CHUNKED, GOOD, OK } from '../fixtures/http1-responses.ts'
@@ -20,13 +21,20 @@ interface Parsed {
   error: string | null
 }
 
+/** Sorted by name, as the runtime's `Headers` lists them. */
+function listed(headers: HeaderReader): [string, string][] {
+  const fields: [string, string][] = []
+  headers.forEach((value, name) => void fields.push([name, value]))
+  return fields.sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
 /** Feeds the pieces one after the other, until the response is done or refused. */
 function parse(pieces: Uint8Array[], method = 'POST', limits: Http1Limits = HTTP1_LIMITS): Parsed {
   const out: Parsed = { heads: [], body: '', used: 0, done: false, endsHere: false, error: null }
   const parser = createHttp1Parser(
     {
       onHead: ({ status, framing, reusable, headers, keepAliveMs }) =>
-        out.heads.push({ status, framing, reusable, headers: [...headers], keepAliveMs }),
+        out.heads.push({ status, framing, reusable, headers: listed(headers), keepAliveMs }),
       onData(bytes) {
         expect(bytes.length).toBeGreaterThan(0)
         out.body += Buffer.from(bytes).toString('latin1')

@@ -155,7 +155,7 @@ export async function createTestRelay(options: TestRelayOptions) {
     })
     return relay({
       request,
-      url,
+      target: url,
       protocol: PROTOCOLS[operation.protocol],
       operation,
       version: 'v1',

@@ -123,7 +123,7 @@ export function useGateway(settings: Record<string, string> = {}): GatewayUse {
   }
 }
 
-interface NamedScene extends SceneOptions {
+export interface NamedScene extends SceneOptions {
   name: string
 }
 
@@ -131,7 +131,11 @@ interface Made {
   id: string
 }
 
-async function openScene({ admin, url }: Gateway, upstream: ScriptedUpstream, options: NamedScene): Promise<Scene> {
+export async function openScene(
+  { admin, url }: Gateway,
+  upstream: ScriptedUpstream,
+  options: NamedScene,
+): Promise<Scene> {
   const { name, platform = 'openai' } = options
   const group = await admin<Made>('POST', '/admin/groups', { name, platform })
   const accounts: string[] = []

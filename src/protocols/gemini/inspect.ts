@@ -8,7 +8,7 @@
 import { type Denial, deny, isDenial } from '../../core/denial.ts'
 import { createJsonScanner, type JsonScan } from '../../lib/json-scan.ts'
 import { openingSpans } from '../prefix.ts'
-import type { Framing, Inspected, Operation } from '../protocol.ts'
+import type { Framing, Inspected, Operation, RequestTarget } from '../protocol.ts'
 import { everyValueAt, memberSlot, readCap, scanBody, valueAt } from '../request-body.ts'
 import { SESSION_PATHS, sessionHint } from '../session-hint.ts'
 
@@ -38,18 +38,18 @@ const MODELS = Object.keys(MODEL_PATHS) as (keyof typeof MODEL_PATHS)[]
 
 const scanner = createJsonScanner(PATHS)
 
-export function inspectGemini(_operation: Operation, body: Uint8Array, url: URL): Inspected | Denial {
-  const target = readPath(url.pathname)
-  if (isDenial(target)) return target
+export function inspectGemini(_operation: Operation, body: Uint8Array, target: RequestTarget): Inspected | Denial {
+  const path = readPath(target.pathname)
+  if (isDenial(path)) return path
   const scan = scanBody(scanner, body)
   if (isDenial(scan)) return scan
-  const stream = target.verb === 'streamGenerateContent'
+  const stream = path.verb === 'streamGenerateContent'
   const hint = sessionHint(body, scan)
   return {
-    model: target.model,
+    model: path.model,
     modelSpans: everyValueAt(scan, MODELS),
     stream,
-    framing: stream ? streamFraming(url) : 'json',
+    framing: stream ? streamFraming(target) : 'json',
     maxOutputTokens: readCap(
       body,
       CAPS.map((name) => valueAt(scan, name)),
@@ -78,8 +78,8 @@ function readPath(pathname: string): { model: string; verb: string } | Denial {
 }
 
 /** Without `alt=sse` a stream is one JSON array. */
-function streamFraming(url: URL): Framing {
-  return url.searchParams.getAll('alt').at(-1) === 'sse' ? 'sse' : 'json-array'
+function streamFraming({ search }: RequestTarget): Framing {
+  return new URLSearchParams(search).getAll('alt').at(-1) === 'sse' ? 'sse' : 'json-array'
 }
 
 /** A content without a role is the user's. */

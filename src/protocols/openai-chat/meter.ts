@@ -16,7 +16,7 @@ import { fromOpenaiUsage } from './usage.ts'
 /** Enough for the first chunks: Groq's compound models give each chunk another id, and `stub` to the last. */
 const HEAD_BYTES = 1024
 /** finish_reason, usage and `[DONE]` are among the last three events, plus what Azure says about filters. */
-const SELECTION: Selection = { skips: isComment, first: 1, last: 8 }
+const SELECTION: Selection = { skips: isComment, first: 1, last: 8, repeats: isPlainDelta }
 
 export function openaiChatMeter(operation: Operation, framing: Framing): Meter {
   return createMeter(operation, {
@@ -25,6 +25,15 @@ export function openaiChatMeter(operation: Operation, framing: Framing): Meter {
     worthKeeping: always,
     read: (kept) => (framing === 'json' ? readBody(kept) : readStream(ssePieces(kept, SELECTION))),
   })
+}
+
+/**
+ * A piece of text and nothing else, in the spelling of OpenAI and most who copy it. Quotes inside a text are escaped, so that these names
+ * can only be members. Saves parsing five of eight events (2 µs each).
+ */
+function isPlainDelta(block: string): boolean {
+  if (!block.includes('"finish_reason":null') || block.includes('"error"') || block.includes('"x_groq"')) return false
+  return !block.includes('"usage"') || block.includes('"usage":null')
 }
 
 function readStream(pieces: readonly Piece[]): Reading {

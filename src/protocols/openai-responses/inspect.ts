@@ -26,7 +26,7 @@ const PATHS = {
 
 const scanner = createJsonScanner(PATHS)
 
-export function inspectOpenaiResponses(operation: Operation, body: Uint8Array, _url: URL): Inspected | Denial {
+export function inspectOpenaiResponses(operation: Operation, body: Uint8Array): Inspected | Denial {
   const scan = scanBody(scanner, body)
   if (isDenial(scan)) return scan
   const facts = readCommon(operation, body, scan)

@@ -4,10 +4,8 @@ import { inspectAnthropic } from '../../../src/protocols/anthropic/inspect.ts'
 import type { Inspected } from '../../../src/protocols/protocol.ts'
 import { cut, encode, operation } from '../../support/operations.ts'
 
-const url = new URL('http://localhost/v1/messages?beta=true')
-
 function accepted(body: string, streaming: 'body' | 'never' = 'body'): Inspected {
-  const result = inspectAnthropic(operation('anthropic', streaming), encode(body), url)
+  const result = inspectAnthropic(operation('anthropic', streaming), encode(body))
   if (isDenial(result)) throw new Error(result.message)
   return result
 }
@@ -54,7 +52,7 @@ test('the prefix stays the same when a cache mark moves on to a later message (A
 })
 
 test('a stream flag of a wrong type is refused by name (REL-1)', () => {
-  const result = inspectAnthropic(operation('anthropic'), encode('{"model":"m","stream":"on"}'), url)
+  const result = inspectAnthropic(operation('anthropic'), encode('{"model":"m","stream":"on"}'))
   expect(isDenial(result) && [result.code, result.message]).toEqual([
     'invalid_request',
     "'stream' must be true or false.",

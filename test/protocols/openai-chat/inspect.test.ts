@@ -4,12 +4,11 @@ import { inspectOpenaiChat } from '../../../src/protocols/openai-chat/inspect.ts
 import type { Inspected, Operation } from '../../../src/protocols/protocol.ts'
 import { cut, encode, operation } from '../../support/operations.ts'
 
-const url = new URL('http://localhost/v1/chat/completions')
 const chat = operation('openai-chat')
 const embeddings = operation('openai-chat', 'never')
 
 function inspect(body: string, on: Operation = chat): Inspected | Denial {
-  return inspectOpenaiChat(on, encode(body), url)
+  return inspectOpenaiChat(on, encode(body))
 }
 function accepted(body: string, on: Operation = chat): Inspected {
   const result = inspect(body, on)

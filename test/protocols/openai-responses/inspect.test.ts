@@ -4,10 +4,8 @@ import { inspectOpenaiResponses } from '../../../src/protocols/openai-responses/
 import type { Inspected } from '../../../src/protocols/protocol.ts'
 import { cut, encode, operation } from '../../support/operations.ts'
 
-const url = new URL('http://localhost/v1/responses')
-
 function accepted(body: string, streaming: 'body' | 'never' = 'body'): Inspected {
-  const result = inspectOpenaiResponses(operation('openai-responses', streaming), encode(body), url)
+  const result = inspectOpenaiResponses(operation('openai-responses', streaming), encode(body))
   if (isDenial(result)) throw new Error(result.message)
   return result
 }
@@ -73,6 +71,6 @@ for (const [name, input, prefix] of [
 }
 
 test('a model of a wrong type is refused (REL-1)', () => {
-  const result = inspectOpenaiResponses(operation('openai-responses'), encode('{"model":["m"]}'), url)
+  const result = inspectOpenaiResponses(operation('openai-responses'), encode('{"model":["m"]}'))
   expect(result).toMatchObject({ code: 'missing_model' })
 })
