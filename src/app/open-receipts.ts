@@ -9,7 +9,6 @@
  * JOURNAL_FULL says whether new requests are refused (those under way are still recorded) or served, unrecorded as soon as memory has no
  * room either. Both heal by themselves. One that the database can never take is logged whole, so that it is not lost without a word.
  */
-import { join } from 'node:path'
 import type { Config } from '../config.ts'
 import { type Denial, deny } from '../core/denial.ts'
 import type { Receipt } from '../core/receipt.ts'
@@ -24,6 +23,7 @@ import { createSpool } from '../lib/spool.ts'
 import type { Stack } from '../lib/stack.ts'
 import { within } from '../lib/within.ts'
 import type { CounterNews } from '../state/counter-news.ts'
+import { journalHome } from './journal-home.ts'
 import { replayJournals } from './journal-replay.ts'
 
 export interface OpenedReceipts {
@@ -70,8 +70,6 @@ const CLOSE_WITHIN_MS = 15_000
 const STORED_WITHIN_MS = 150_000
 const LONGEST_PAUSE_MS = 5000
 const TELL_DROPPED_EVERY_MS = 10_000
-
-export const journalHome = (config: Pick<Config, 'dataDir'>) => join(config.dataDir, 'journal')
 
 /** Before limits and balances are read: what an earlier life of this instance did not get to write is part of them. */
 export async function replayOwnJournals(deps: Deps): Promise<number> {

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
+import { connect } from '../../src/db/client.ts'
 import { DATABASE_NAME } from '../../src/db/embedded-files.ts'
 import type { EmbeddedPlace } from './embedded-place.ts'
 import { until } from './until.ts'
@@ -19,6 +20,8 @@ export interface DatabaseGate {
   kill(): void
   /** Starts it again, over what the killed one has left. */
   revive(): Promise<void>
+  /** As another instance would, past the door. */
+  changeDirectly(statement: string): Promise<void>
   stop(): Promise<void>
 }
 
@@ -68,6 +71,11 @@ export async function startDatabaseGate(place: EmbeddedPlace): Promise<DatabaseG
         what: 'the killed server to be gone and another to start',
         withinMs: 30_000,
       })
+    },
+    async changeDirectly(statement) {
+      const sql = connect(server.target, { max: 1, statementTimeoutMs: 0 })
+      await sql.unsafe(statement)
+      await sql.end()
     },
     stop: shut,
   }
