@@ -32,6 +32,8 @@ export interface TestRelayOptions {
   groups?: Group[]
   user?: Partial<User>
   settings?: Partial<RelaySettings>
+  /** What the end of an answer waits for (JOURNAL_SYNC=each). */
+  recorded?(): Promise<void> | null
 }
 
 const SETTINGS: RelaySettings = {
@@ -130,7 +132,7 @@ export async function createTestRelay(options: TestRelayOptions) {
     accept(receipt, exchange) {
       deps.live.delete(exchange)
       receipts.push(receipt)
-      return null
+      return options.recorded?.() ?? null
     },
     closed: () => null,
     onFirstUse: () => undefined,
