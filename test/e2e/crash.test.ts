@@ -4,7 +4,11 @@
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { type CrashKind, runCrashRounds } from '../support/crash-rounds.ts'
+import { anyDialect, askDoctor, checkBooks, openCrashScene, startLoad } from '../support/crash-scene.ts'
 import { type EmbeddedPlace, embeddedPlace } from '../support/embedded-place.ts'
+import { startGateway } from '../support/gateway.ts'
+import { startUpstream } from '../support/scripted-upstream.ts'
+import { until } from '../support/until.ts'
 
 setDefaultTimeout(180_000)
 
@@ -13,6 +17,24 @@ beforeAll(async () => {
   place = await embeddedPlace()
 }, 180_000)
 afterAll(() => place.clear(), 60_000)
+
+test('a process that dies beside others on one DATA_DIR: a sibling adopts its journal, once (OPS-1, BIL-13)', async () => {
+  const upstream = await startUpstream(anyDialect)
+  const settings = { FLUSH_INTERVAL_MS: '600000' }
+  const first = await startGateway(settings)
+  const scene = await openCrashScene(first, upstream.url)
+  const sibling = await startGateway(settings, first.folder)
+  const load = startLoad(scene, () => first.url, 5)
+  await until(() => load.complete.size >= 50, { what: '50 answers' })
+  await load.stop()
+  expect((await first.admin<{ data: unknown[] }>('GET', '/admin/usage')).data).toEqual([])
+  await first.stop('SIGKILL')
+  const books = await checkBooks(sibling, scene, load)
+  expect(books.records).toBe(load.complete.size)
+  expect(await askDoctor(sibling)).toBe('')
+  await sibling.remove()
+  await upstream.stop()
+})
 
 const ROUNDS: Record<CrashKind, number> = { gateway: 3, database: 2, both: 2 }
 

@@ -33,7 +33,7 @@ beforeAll(async () => {
   place = await embeddedPlace()
   database = await startDatabaseGate(place)
   upstream = await startUpstream(anyDialect)
-  settings = { DATABASE_URL: database.url, FLUSH_INTERVAL_MS: '50' }
+  settings = { DATABASE_URL: database.url, FLUSH_INTERVAL_MS: '50', RESERVE_OUTPUT_TOKENS: '100' }
   gateway = await startGateway(settings)
   scene = await openCrashScene(gateway, upstream.url)
 }, 180_000)
@@ -123,4 +123,23 @@ test('SIGTERM while the database is away: exit 0, and the next start writes what
   const spent = written.reduce((sum, { charged_usd }) => sum + charged_usd, 0)
   const after = await gateway.admin<{ balance_usd: number }>('GET', `/admin/users/${scene.userId}`)
   expect(after.balance_usd).toBeCloseTo(before.balance_usd - spent, 9)
+})
+
+test('kill -9 while the database is away: a limit that was used up is used up after the restart (KEY-5, BIL-7, OPS-1)', async () => {
+  const key = await gateway.admin<{ api_key: string }>('POST', '/admin/keys', { name: 'limited', token_limit: 300 })
+  expect((await ask(key.api_key)).status).toBe(200)
+  await until(() => journalBytes() === 0, { what: 'the journal to be empty' })
+  await database.shut()
+  const refusal = await until(
+    async () => {
+      const response = await ask(key.api_key)
+      return response.ok ? null : response
+    },
+    { what: 'the end of its tokens' },
+  )
+  expect(await refusal.json()).toMatchObject({ error: { code: 'insufficient_quota' } })
+  await gateway.stop('SIGKILL')
+  await database.open()
+  gateway = await startGateway(settings, gateway.folder)
+  expect((await ask(key.api_key)).status).toBe(refusal.status)
 })
