@@ -126,14 +126,26 @@ async function resetAccount(relay: OpenedRelay, id: string): Promise<void> {
   relay.health.reset(id)
 }
 
-/** Changes made on any instance are heard within moments; after a gap in hearing everything is read again (KEY-3). */
+/**
+ * Changes made on any instance are heard within moments; after a gap in hearing everything is read again (KEY-3), and so it is when what was heard
+ * could not be read: the database may have gone in between.
+ */
 function listen(sql: Sql, relay: OpenedRelay, hear: (change: Change) => Promise<void>, log: Log) {
-  const failed = (error: unknown) => log.error('a change could not be read', { error })
+  let again: ReturnType<typeof setTimeout> | null = null
+  const failed = (error: unknown) => {
+    log.error('a change could not be read; it is tried again', { error })
+    again ??= setTimeout(() => {
+      again = null
+      readAgain(relay).catch(failed)
+    }, READ_AGAIN_AFTER_MS).unref()
+  }
   return listenForChanges(sql, {
     onChange: (change) => void hear(change).catch(failed),
     onReconnect: () => void readAgain(relay).catch(failed),
   })
 }
+
+const READ_AGAIN_AFTER_MS = 1000
 
 async function readAgain(relay: OpenedRelay): Promise<void> {
   await Promise.all([relay.directory.load(), relay.reloadPrices()])

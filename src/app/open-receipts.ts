@@ -31,7 +31,7 @@ export interface OpenedReceipts {
   add(receipt: Receipt): Promise<void> | null
   /** Why new requests are refused; null: they are not. */
   refusal(): Denial | null
-  /** Adopts journals of siblings that have died; how many records were in them. */
+  /** Brings the journals into the database that dead processes have left, ours or siblings'; how many records were in them. */
   adopt(): Promise<number>
   /** Tries at once what waits after a failure. */
   retry(): void
@@ -71,11 +71,6 @@ const STORED_WITHIN_MS = 150_000
 const LONGEST_PAUSE_MS = 5000
 const TELL_DROPPED_EVERY_MS = 10_000
 
-/** Before limits and balances are read: what an earlier life of this instance did not get to write is part of them. */
-export async function replayOwnJournals(deps: Deps): Promise<number> {
-  return replayJournals(replayDeps(deps, async (lines) => storeLines(deps, lines)))
-}
-
 export async function openReceipts(deps: Deps, news: CounterNews, stack: Stack): Promise<OpenedReceipts> {
   const { config, log } = deps
   const store = async (lines: readonly string[], recorded: readonly RecordedReceipt[]) => {
@@ -101,7 +96,13 @@ export async function openReceipts(deps: Deps, news: CounterNews, stack: Stack):
       return config.journalSync === 'each' ? untilSynced(journal.synced(), log) : null
     },
     refusal: () => (isRefusing() ? deny('journal_full', FULL, 5) : null),
-    adopt: () => replayJournals(replayDeps(deps, (lines) => store(lines, lines.map(fromReceiptLine)))),
+    adopt: () =>
+      replayJournals({
+        home: journalHome(config),
+        store: (lines) => store(lines, lines.map(fromReceiptLine)),
+        linesAtOnce: config.flushSize,
+        log,
+      }),
     retry: () => void spool.flush(),
     status: () => ({
       backlog: spool.backlog,
@@ -166,10 +167,6 @@ async function storeLines({ sql, config, log }: Deps, lines: readonly string[]):
   for (const { line, reason } of rejected) {
     log.error('a usage record was refused by the database', { reason, record: fieldsOf(line) })
   }
-}
-
-function replayDeps({ config, log }: Deps, store: (lines: readonly string[]) => Promise<void>) {
-  return { home: journalHome(config), store, linesAtOnce: config.flushSize, log }
 }
 
 function untilSynced(synced: Promise<void>, log: Log): Promise<void> {

@@ -34,7 +34,7 @@ import { type OpenedCredentials, openCredentials } from './open-credentials.ts'
 import type { Data } from './open-data.ts'
 import { openLimits } from './open-limits.ts'
 import { openPrices } from './open-prices.ts'
-import { type OpenedReceipts, openReceipts, replayOwnJournals } from './open-receipts.ts'
+import { type OpenedReceipts, openReceipts } from './open-receipts.ts'
 import { outputPrice } from './output-price.ts'
 import { toRelaySettings } from './relay-settings.ts'
 
@@ -67,8 +67,6 @@ export interface OpenedRelay {
 export async function openRelay(config: Config, data: Data, log: Log, stack: Stack): Promise<OpenedRelay> {
   const nowMs = () => systemClock.nowMs()
   const settings = toRelaySettings(config)
-  const recording = { config, sql: data.database.sql, log }
-  await replayOwnJournals(recording)
   const directory = createDirectory({
     loader: createDirectoryLoader(data.database.sql, data.box),
     hashKey: (secret) => hashApiKey(data.pepper, secret),
@@ -86,7 +84,9 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
   const health: Health = createHealth({ pool: directory.pool, nowMs, onChange: keeper.note })
   const { prices, reload: reloadPrices } = await openPrices(data.database.db)
   const limits = await openLimits(config, data, directory, { log, stack })
-  const receipts = await openReceipts(recording, limits.news, stack)
+  const receipts = await openReceipts({ config, sql: data.database.sql, log }, limits.news, stack)
+  // Before anybody is served: what was used before a crash is part of limits and balances (BIL-7).
+  if ((await receipts.adopt()) > 0) await directory.load()
   const watchdog = await stack.use(
     'time limits',
     () => createWatchdog({ nowMs }),

@@ -35,6 +35,7 @@ export async function runCrashRounds(place: EmbeddedPlace, options: CrashOptions
   const scene = await openCrashScene(gateway, upstream.url)
   const load = startLoad(scene, () => gateway.url, atATime)
   try {
+    await until(() => load.complete.size >= 20, { what: 'the first answers' })
     for (let round = 1; round <= rounds; round++) {
       await Bun.sleep(Math.random() * LONGEST_MOMENT_MS)
       gateway = await crash(kind, { gateway, database, settings, load })
