@@ -131,11 +131,13 @@ async function resetAccount(relay: OpenedRelay, id: string): Promise<void> {
  * could not be read: the database may have gone in between.
  */
 function listen(sql: Sql, relay: OpenedRelay, hear: (change: Change) => Promise<void>, log: Log) {
-  let again: ReturnType<typeof setTimeout> | null = null
+  let isWaiting = false
   const failed = (error: unknown) => {
     log.error('a change could not be read; it is tried again', { error })
-    again ??= setTimeout(() => {
-      again = null
+    if (isWaiting) return
+    isWaiting = true
+    setTimeout(() => {
+      isWaiting = false
       readAgain(relay).catch(failed)
     }, READ_AGAIN_AFTER_MS).unref()
   }

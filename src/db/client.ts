@@ -8,6 +8,7 @@
 import type { PgDatabase } from 'drizzle-orm/pg-core'
 import { drizzle, type PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
+import { guardTransactions } from './guard-transactions.ts'
 import { openServerSocket } from './server-socket.ts'
 
 /** A URL, or the parts of one: how the embedded server's unix socket is named. */
@@ -78,7 +79,9 @@ export function connect(target: Target, options: { max: number; statementTimeout
       TimeZone: 'UTC',
     },
   }
-  return typeof target === 'string' ? postgres(target, settings) : postgres({ ...target, ...settings })
+  return guardTransactions(
+    typeof target === 'string' ? postgres(target, settings) : postgres({ ...target, ...settings }),
+  )
 }
 
 /** Rejects when the server cannot be reached or is too old for partitioned primary keys and the like. */
