@@ -43,14 +43,10 @@ export function createRelay(deps: RelayDeps): Relay {
     deps.live.add(exchange)
     const { key } = caller.policy
     if (key.expiresAfterDays !== null && key.expiresAtMs === null) deps.onFirstUse(key.id, nowMs)
-    try {
-      watchClient(exchange)
-      const response = await relayBody(deps, exchange)
-      if (exchange.recorded) await exchange.recorded
-      return response
-    } catch (error) {
-      return crash(deps, exchange, error)
-    }
+    watchClient(exchange)
+    const response = await relayBody(deps, exchange).catch((error: unknown) => crash(deps, exchange, error))
+    if (exchange.recorded) await exchange.recorded
+    return response
   }
 }
 
