@@ -7,7 +7,7 @@
 import { createActivityCache } from './admin/activity-cache.ts'
 import { createAdmin } from './admin/admin.ts'
 import type { AdminToken } from './admin/secrets.ts'
-import { hearChanges } from './app/hear-changes.ts'
+import { type Hearing, hearChanges } from './app/hear-changes.ts'
 import { openData } from './app/open-data.ts'
 import { openHttp } from './app/open-http.ts'
 import { openInstance } from './app/open-instance.ts'
@@ -91,13 +91,23 @@ export async function startApp(config: Config, given?: StartOptions): Promise<Ap
       ...{ sql, db, log, nowMs: systemClock.nowMs, refreshTokens, timeZone: config.timezone },
       ...instance.jobs,
       retentionDays: async () => (await effective()).retentionDays,
+      adoptJournals: relay.receipts.adopt,
     }
     await stack.use(
       'jobs',
       () => startJobs(jobDeps, JOBS),
       (jobs) => jobs.stop(),
     )
-    const http = await openHttp({ config, admin, relay, log, stack, sharesPort: given?.sharesPort ?? false })
+    data.presence.onBack(() => catchUp(relay, hearing, log))
+    const http = await openHttp({
+      config,
+      admin,
+      relay,
+      isAway: relay.isDatabaseAway,
+      log,
+      stack,
+      sharesPort: given?.sharesPort ?? false,
+    })
     log.info('ready', { port: http.port, host: config.host })
     return {
       port: http.port,
@@ -149,6 +159,13 @@ async function readAll(relay: OpenedRelay, effective: () => Promise<Config>): Pr
   relay.configure(await effective())
   const { loader } = relay.statistics
   await Promise.all([relay.loadDirectory(), relay.reloadPrices(), loader.heardOfImport('missed')])
+}
+
+/** The database is back: what waits for it is written at once, and what was changed meanwhile is read (OPS-5). */
+function catchUp(relay: OpenedRelay, hearing: Hearing, log: Log): void {
+  log.info('the database is back', { backlog: relay.receipts.status().backlog })
+  relay.receipts.retry()
+  hearing.readAll()
 }
 
 interface Http {

@@ -173,6 +173,13 @@ export const ConfigSchema = Type.Object({
 
   journalMaxBytes: whole(1024 ** 3, 'Largest usage journal on disk (OPS-1).', { unit: 'bytes', minimum: 1024 * 1024 }),
   journalFull: oneOf(['refuse', 'unmetered'], 'When the journal is full: refuse requests, or go on unmetered (OPS-1).'),
+  journalSync: oneOf(
+    ['group', 'each'],
+    'When a record must be on the disk: every JOURNAL_SYNC_MS (a power cut loses that much), or before its answer ends (OPS-1).',
+  ),
+  journalSyncMs: milliseconds(200, 'Longest a record waits for the disk with JOURNAL_SYNC=group (OPS-1).', {
+    minimum: 1,
+  }),
   flushSize: whole(1000, 'Usage records written at once (USE-9).', { minimum: 1, maximum: 10_000 }),
   flushIntervalMs: milliseconds(1000, 'Longest a usage record waits to be written (USE-9).', { minimum: 10 }),
   liveShareAfterSeconds: seconds(5, 'After so long a running request is shown by the other instances too (USE-2).'),

@@ -11,6 +11,7 @@ import { startEmbedded } from '../db/embedded.ts'
 import { migrate } from '../db/migrate.ts'
 import { ensurePartitions } from '../db/partitions.ts'
 import type { Log } from '../lib/log.ts'
+import { type PresenceWatch, watchPresence } from '../lib/presence-watch.ts'
 import { createSecretbox, type Secretbox } from '../lib/secretbox.ts'
 import type { Stack } from '../lib/stack.ts'
 
@@ -18,6 +19,8 @@ export interface Data {
   database: Database
   /** For those who need a connection of their own. */
   target: Target
+  /** Does the database answer? Known also without traffic (OPS-5). */
+  presence: PresenceWatch
   /** The root administrator's. */
   adminToken: AdminToken
   box: Secretbox
@@ -37,10 +40,33 @@ export async function openData(config: Config, log: Log, stack: Stack): Promise<
     () => createDatabase({ target }),
     (opened) => opened.close(),
   )
+  const presence = await stack.use(
+    'database watch',
+    () => watchDatabase(database, log),
+    (watch) => watch.stop(),
+  )
   await insertDefaultGroups(database.db)
   await ensurePartitions(database.sql, Date.now())
   const box = createSecretbox(encryptionKey.value, config.previousEncryptionKeys)
-  return { database, target, adminToken, box, pepper: await openPepper(database.db, box, encryptionKey.value) }
+  return {
+    database,
+    target,
+    presence,
+    adminToken,
+    box,
+    pepper: await openPepper(database.db, box, encryptionKey.value),
+  }
+}
+
+const ASKED_EVERY_MS = 2000
+
+function watchDatabase({ sql }: Database, log: Log): PresenceWatch {
+  return watchPresence({
+    ask: () => sql`select 1`,
+    everyMs: ASKED_EVERY_MS,
+    withinMs: ASKED_EVERY_MS,
+    onAway: (error) => log.error('the database is away; relaying goes on, usage waits in the journal', { error }),
+  })
 }
 
 async function openTarget(config: Config, log: Log, stack: Stack): Promise<Target> {

@@ -5,13 +5,14 @@ import { isDatabaseAway } from '../db/away.ts'
 import { createCallerCheck } from '../http/admin/authenticate.ts'
 import { adminCalls } from '../http/admin/calls.ts'
 import { type ClientAddress, createClientAddress } from '../http/client-address.ts'
-import type { HealthCheck } from '../http/health.ts'
+import type { CheckState, HealthCheck } from '../http/health.ts'
 import { relayRoutes, unknownEndpoint } from '../http/relay-routes.ts'
 import { createHttpApp, listen } from '../http/server.ts'
 import type { Log } from '../lib/log.ts'
 import { sameSecret } from '../lib/same-secret.ts'
 import type { Stack } from '../lib/stack.ts'
 import { VERSION } from '../version.ts'
+import type { ReceiptsStatus } from './open-receipts.ts'
 import type { OpenedRelay } from './open-relay.ts'
 import { isShared } from './relay-gauges.ts'
 
@@ -19,6 +20,8 @@ export interface HttpInput {
   config: Config
   admin: Admin
   relay: OpenedRelay
+  /** Does the database answer? Relaying goes on without it, so the instance stays ready (OPS-5). */
+  isAway(): boolean
   log: Log
   stack: Stack
   /** Other processes listen on the same ports (OPS-4). */
@@ -31,14 +34,15 @@ const NO_LIMIT_OF_BUN = Number.MAX_SAFE_INTEGER
 /** Usage records that wait for the database: ten of the largest batches. */
 const LONG_BACKLOG = 100_000
 
-export async function openHttp({ config, admin, relay, log, stack, sharesPort }: HttpInput) {
+export async function openHttp({ config, admin, relay, isAway, log, stack, sharesPort }: HttpInput) {
   let open = true
   const clientAddress = createClientAddress(config.trustedProxies)
   const checks: HealthCheck[] = [
     { name: 'accepting', check: () => (open ? 'ok' : 'down') },
     { name: 'counters', check: () => (isShared(relay.countersMode()) ? 'ok' : 'degraded') },
-    { name: 'database', check: () => (relay.isDatabaseAway() ? 'degraded' : 'ok') },
-    { name: 'usage_records', check: () => (relay.backlog() > LONG_BACKLOG ? 'degraded' : 'ok') },
+    { name: 'database', check: () => (isAway() ? 'degraded' : 'ok') },
+    { name: 'journal', check: () => journalState(relay.receipts.status()) },
+    { name: 'usage_records', check: () => (relay.receipts.status().backlog > LONG_BACKLOG ? 'degraded' : 'ok') },
   ]
   const { telemetry } = relay
   const onRefused = telemetry.noteRefusedAdmin
@@ -90,4 +94,10 @@ function metricsCheck(token: string | null, clientAddress: ClientAddress, log: L
   const reader = { name: 'metrics', role: 'viewer' } as const
   const verifyToken = async (given: string) => (sameSecret(given, token) ? reader : null)
   return createCallerCheck({ verifyToken, clientAddress, log })
+}
+
+/** Refusing new requests, it can't serve (`JOURNAL_FULL=refuse`); going on without a journal, it can, for a while. */
+function journalState({ refusing, journalFault, unjournaled }: ReceiptsStatus): CheckState {
+  if (refusing) return 'down'
+  return journalFault !== null || unjournaled > 0 ? 'degraded' : 'ok'
 }

@@ -4,6 +4,7 @@ import { loadLimitTotals } from '../db/limit-totals.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Stack } from '../lib/stack.ts'
+import { within } from '../lib/within.ts'
 import { type CounterNews, createCounterNews } from '../state/counter-news.ts'
 import type { Directory } from '../state/directory.ts'
 import type { KeyUsage } from '../state/key-usage.ts'
@@ -11,6 +12,9 @@ import { createLimiter, type Limiter } from '../state/limiter.ts'
 import { type OpenCounters, openCounters } from '../state/open-counters.ts'
 import type { TotalsLoader } from '../state/totals.ts'
 import type { Data } from './open-data.ts'
+
+/** A request waits for it: a database that hangs must not hold it up for longer. */
+const LOADED_WITHIN_MS = 2000
 
 export interface OpenedLimits {
   limiter: Limiter
@@ -45,7 +49,11 @@ export async function openLimits(
       }),
     (opened) => opened.stop(),
   )
-  const loadTotals: TotalsLoader = (query) => loadLimitTotals(data.database.sql, query, config.timezone)
+  const loadTotals: TotalsLoader = async (query) => {
+    if (data.presence.isAway) throw new Error('the database is away')
+    const loading = loadLimitTotals(data.database.sql, query, config.timezone)
+    return within(LOADED_WITHIN_MS, loading, 'reading totals')
+  }
   limiter = createLimiter({
     counters: counters.counters,
     loadTotals,

@@ -8,10 +8,7 @@ import type { Config } from '../config.ts'
 import { deny } from '../core/denial.ts'
 import type { Platform } from '../core/platform.ts'
 import type { SendProbe, SendProxyProbe } from '../core/probe.ts'
-import type { Receipt } from '../core/receipt.ts'
 import { startApiKeyExpiry } from '../db/api-keys.ts'
-import { insertReceipts } from '../db/receipts.ts'
-import { createBatch } from '../lib/batch.ts'
 import { createByteBudget } from '../lib/byte-budget.ts'
 import { systemClock } from '../lib/clock.ts'
 import { hashApiKey } from '../lib/hash-api-key.ts'
@@ -46,6 +43,7 @@ import { type OpenedCredentials, openCredentials } from './open-credentials.ts'
 import type { Data } from './open-data.ts'
 import { type OpenedLimits, openLimits } from './open-limits.ts'
 import { openPrices } from './open-prices.ts'
+import { type OpenedReceipts, openReceipts } from './open-receipts.ts'
 import { openStatistics } from './open-statistics.ts'
 import { openTelemetry, type Telemetry } from './open-telemetry.ts'
 import { outputPrice } from './output-price.ts'
@@ -90,8 +88,7 @@ export interface OpenedRelay {
   liveRequests: LiveRequests
   /** Ends every request under way as if its client had left. */
   abortAll(): void
-  /** Receipts that wait for the database. */
-  backlog(): number
+  receipts: OpenedReceipts
   isDatabaseAway(): boolean
 }
 
@@ -130,7 +127,10 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
   const limits = await openLimits(config, data, directory, { log, stack })
   const recordings = await openRecordingKeeper({ sql: data.database.sql, log, stack })
   const statistics = openStatistics({ config, sql: data.database.sql, log, flush: () => receipts.flush() })
-  const receipts = await openReceipts(config, data, [limits.news, statistics.stats], { log, stack })
+  const listeners = [limits.news, statistics.stats]
+  const receipts = await openReceipts({ config, sql: data.database.sql, log }, listeners, stack)
+  // Before anybody is served: what was used before a crash is part of limits and balances (BIL-7).
+  if ((await receipts.adopt()) > 0) await loadDirectory()
   const watchdog = await stack.use(
     'time limits',
     () => createWatchdog({ nowMs }),
@@ -189,25 +189,26 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     findSubscription: directory.findSubscription,
     prices: (account) => prices.bookFor(account?.id ?? null),
     accept(receipt, exchange) {
-      deps.live.delete(exchange)
+      const recorded = receipts.add(receipt)
+      if (recorded) void recorded.then(() => deps.live.delete(exchange))
+      else deps.live.delete(exchange)
       statistics.stats.record(receipt)
-      receipts.add(receipt)
       if (exchange.recording) recordings.add(exchange.recording.finish(exchange))
       telemetry.note(receipt, exchange)
+      return recorded
     },
-    closed: () => (closed ? deny('shutting_down', 'The gateway is restarting; try again.', 1) : null),
+    closed: () => (closed ? deny('shutting_down', 'The gateway is restarting; try again.', 1) : receipts.refusal()),
     onUnauthenticated: telemetry.noteRefusedKey,
     onFirstUse: createExpiryStarter(data, log),
     onCrash: (error, requestId) => log.error('request failed', { requestId, error }),
   }
   const shown = {
     liveCount: () => deps.live.size,
-    backlog: () => receipts.backlog,
-    isDatabaseAway: () => receipts.failures > 0,
+    isDatabaseAway: () => data.presence.isAway || receipts.status().failures > 0,
     countersMode: () => limits.counters.mode,
+    receipts,
   }
-  const flushLagMs = () => (receipts.oldest ? nowMs() - receipts.oldest.finishedAtMs : 0)
-  addRelayGauges(telemetry, { ...shown, flushLagMs, queued: () => queue.size, pool: directory.pool, bodies })
+  addRelayGauges(telemetry, { ...shown, queued: () => queue.size, pool: directory.pool, bodies })
   return {
     ...shown,
     relay: createRelay(deps),
@@ -263,6 +264,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
         exchange.onClientGone?.()
       }
     },
+    receipts,
   }
 }
 
@@ -281,32 +283,6 @@ async function openUpstream(config: Config, stack: Stack, gate: OutboundGate): P
 function simplePools(platform: Platform): string[] {
   const protocols = Object.values(PROTOCOLS).filter((protocol) => protocol.platforms.includes(platform))
   return [...new Set(protocols.map((protocol) => platformPool(protocol.platform)))]
-}
-
-/** Receipts go to the database in batches (USE-9); one that it can never take is logged whole, so that it is not lost without a word. */
-function openReceipts(
-  config: Config,
-  data: Data,
-  listeners: readonly { flushed(receipts: readonly Receipt[]): void | Promise<void> }[],
-  { log, stack }: { log: Log; stack: Stack },
-) {
-  const start = () =>
-    createBatch<Receipt>({
-      mostItems: config.flushSize,
-      everyMs: config.flushIntervalMs,
-      async write(items) {
-        const { rejected } = await insertReceipts(data.database.sql, items, { timeZone: config.timezone })
-        for (const { receipt, reason } of rejected) {
-          log.error('a usage record was refused by the database', { requestId: receipt.id, reason, receipt })
-        }
-        for (const listener of listeners) await listener.flushed(items)
-      },
-      onFailure: (error, backlog) => log.error('usage records could not be written; they are kept', { backlog, error }),
-    })
-  return stack.use('usage records', start, async (batch) => {
-    const left = await batch.close()
-    if (left.length > 0) log.error('usage records were not written', { count: left.length, receipts: left })
-  })
 }
 
 function createExpiryStarter(data: Data, log: Log) {

@@ -1,14 +1,13 @@
 /** What the request path holds right now, for Prometheus (OPS-7). Read at each scrape; a scrape of 100,000 accounts takes 2 ms. */
 import type { AccountPool } from '../core/account-pool.ts'
 import type { ByteBudget } from '../lib/byte-budget.ts'
+import type { ReceiptsStatus } from './open-receipts.ts'
 import type { Telemetry } from './open-telemetry.ts'
 
 export interface RelayGauges {
   liveCount(): number
   queued(): number
-  backlog(): number
-  /** How long the oldest usage record waits for the database; 0: none does. */
-  flushLagMs(): number
+  receipts: { status(): ReceiptsStatus }
   countersMode(): string
   isDatabaseAway(): boolean
   pool: AccountPool
@@ -18,18 +17,23 @@ export interface RelayGauges {
 export function addRelayGauges({ gauge }: Telemetry, relay: RelayGauges): void {
   gauge('turnpike_requests_in_flight', 'Requests that are not settled yet.', relay.liveCount)
   gauge('turnpike_requests_queued', 'Requests that wait for a free slot of an account.', relay.queued)
-  gauge('turnpike_usage_backlog', 'Usage records that the database does not have yet.', relay.backlog)
+  const waiting = relay.receipts.status
+  gauge('turnpike_usage_backlog', 'Usage records that the database does not have yet.', () => waiting().backlog)
   gauge(
     'turnpike_flush_lag_seconds',
     'How long the oldest of them has waited; 0: none does.',
-    () => relay.flushLagMs() / 1000,
+    () => waiting().lagMs / 1000,
   )
+  gauge('turnpike_journal_bytes', 'Bytes of the usage journal.', () => waiting().journalBytes)
+  gauge('turnpike_usage_unjournaled', 'Usage records that are in memory alone.', () => waiting().unjournaled)
+  gauge('turnpike_usage_dropped', 'Requests served without a record since the start.', () => waiting().dropped)
   gauge('turnpike_request_body_bytes', 'Bytes of request bodies held.', () => relay.bodies.held)
   gauge('turnpike_request_bodies_waiting', 'Requests that wait for room for their body.', () => relay.bodies.waiting)
   gauge('turnpike_accounts', 'Accounts by state: ready, full, or why they are out.', () => accountStates(relay.pool))
   gauge('turnpike_degraded', '1: works without this part.', () => [
     { labels: { part: 'redis' }, value: isShared(relay.countersMode()) ? 0 : 1 },
     { labels: { part: 'database' }, value: relay.isDatabaseAway() ? 1 : 0 },
+    { labels: { part: 'journal' }, value: waiting().journalFault === null ? 0 : 1 },
   ])
 }
 

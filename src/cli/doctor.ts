@@ -2,6 +2,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { examineDatabase, examineRedis, type Finding } from '../admin/doctor.ts'
+import { examineJournals } from '../admin/doctor-journal.ts'
+import { journalHome } from '../app/journal-home.ts'
 import type { Config } from '../config.ts'
 import { CONFIG_OPTION, type Command, type CommandInput, WrongUse } from './command.ts'
 import { withTarget } from './open-admin.ts'
@@ -9,7 +11,7 @@ import { configOf } from './read-config.ts'
 
 export const doctor: Command = {
   name: 'doctor',
-  summary: 'Check config, database, Redis, ledger and totals; exit 1 on a fault',
+  summary: 'Check config, database, Redis, ledger, totals and journal; exit 1 on a fault',
   options: CONFIG_OPTION,
   run: async (input) => {
     const findings = await examine(input)
@@ -26,7 +28,8 @@ async function examine(input: CommandInput): Promise<Finding[]> {
   })
   if (typeof config === 'string') return [{ what: 'config', message: config, advice: 'mend the setting' }]
   const sound: Finding = { what: 'config', message: 'every setting is one that is allowed', advice: null }
-  return [sound, ...(await examineStore(config)), await examineRedis(config.redisUrl)]
+  const journals = await examineJournals(journalHome(config), Date.now())
+  return [sound, ...(await examineStore(config)), await examineRedis(config.redisUrl), ...journals]
 }
 
 async function examineStore(config: Config): Promise<Finding[]> {

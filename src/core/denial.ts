@@ -57,6 +57,7 @@ export const DENIALS = {
   shutting_down: { status: 503, type: 'overloaded_error', retryable: true },
   /** The bodies of all requests together take the memory that they may (OPS-11). */
   request_memory_full: { status: 503, type: 'overloaded_error', retryable: true },
+  journal_full: { status: 503, type: 'overloaded_error', retryable: true },
   limits_unavailable: { status: 503, type: 'overloaded_error', retryable: true },
   too_many_attempts: { status: 429, type: 'rate_limit_error', retryable: true },
   // What an upstream did to us, as REL-12 tells it to the client.

@@ -3,6 +3,7 @@
  * 100–599, words that are not in the closed lists. Money is checked too: a total is the sum of its parts (BIL-6).
  */
 import { BILLING_TYPES, type Costs, METERINGS, type Receipt, type RequestStatus } from './receipt.ts'
+import type { Usage } from './usage.ts'
 
 const ENDED: ReadonlySet<RequestStatus> = new Set(['completed', 'failed', 'cancelled'])
 
@@ -25,8 +26,8 @@ function findIllegalWord(receipt: Receipt): string | null {
 }
 
 function findIllegalTokens({ usage }: Receipt): string | null {
-  for (const [name, tokens] of Object.entries(usage)) {
-    if (!isCount(tokens)) return `usage.${name}`
+  for (const name in usage) {
+    if (!isCount(usage[name as keyof Usage])) return `usage.${name}`
   }
   return null
 }
@@ -40,7 +41,8 @@ function findIllegalTime(receipt: Receipt): string | null {
 }
 
 function findIllegalCost(costs: Costs): string | null {
-  for (const [name, nano] of Object.entries(costs)) {
+  for (const name in costs) {
+    const nano = costs[name as keyof Costs]
     const least = name === 'cacheSavingNano' || name === 'cacheSurchargeNano' ? -MOST_NANO : 0n
     if (nano < least || nano > MOST_NANO) return `costs.${name}`
   }

@@ -8,6 +8,8 @@
 import type { PgDatabase } from 'drizzle-orm/pg-core'
 import { drizzle, type PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
+import { guardTransactions } from './guard-transactions.ts'
+import { openServerSocket } from './server-socket.ts'
 
 /** A URL, or the parts of one: how the embedded server's unix socket is named. */
 export type Target = string | { host: string; port?: number; database: string; username: string; password?: string }
@@ -35,6 +37,7 @@ export interface DatabaseOptions {
 
 const OLDEST_POSTGRES = 14
 const CONNECT_TIMEOUT_SECONDS = 10
+const MOST_BACKOFF_SECONDS = 1
 /** Flushes and reports: far above what any of them takes, so that a stuck one ends at all. */
 const RAW_TIMEOUT_MS = 120_000
 
@@ -71,10 +74,14 @@ export function connect(target: Target, options: ConnectOptions): Sql {
     // Saves each connection a query for the types of arrays, which no query here passes or returns.
     fetch_types: false,
     connect_timeout: CONNECT_TIMEOUT_SECONDS,
+    // The driver's own waits up to 20 s between attempts, and so would an operator for a plain "it is away".
+    backoff: (attempts: number) => Math.min(2 ** attempts / 100, MOST_BACKOFF_SECONDS),
     idle_timeout: 300,
     onnotice: () => {},
     onclose: onClose,
     types: { bigint: postgres.BigInt },
+    // The driver's types know no `socket`, its documentation does.
+    socket: openServerSocket,
     connection: {
       application_name: 'turnpike',
       statement_timeout: options.statementTimeoutMs,
@@ -84,7 +91,9 @@ export function connect(target: Target, options: ConnectOptions): Sql {
       ...(idleSessionTimeoutMs === undefined ? {} : { idle_session_timeout: idleSessionTimeoutMs }),
     },
   }
-  return typeof target === 'string' ? postgres(target, settings) : postgres({ ...target, ...settings })
+  return guardTransactions(
+    typeof target === 'string' ? postgres(target, settings) : postgres({ ...target, ...settings }),
+  )
 }
 
 /** Rejects when the server cannot be reached or is too old for partitioned primary keys and the like. */

@@ -9,7 +9,7 @@
 import { LOST_CODE } from '../core/lost-request.ts'
 import type { Receipt } from '../core/receipt.ts'
 import type { SqlTransaction } from './client.ts'
-import { ROLLUP_OWNERS, TOTAL_OWNERS } from './usage-sums.ts'
+import { ROLLUP_OWNERS, totalOwners } from './usage-sums.ts'
 
 /** Removes the lost records of the receipts that are no marks themselves; how many. The flush then inserts its batch once more. */
 export async function takeBackLost(
@@ -31,7 +31,7 @@ export async function takeBackLost(
     ), totals as (
       insert into usage_totals as total (scope, scope_id, period, requests, failed_requests)
       select scope, scope_id, period, -count(*), -count(*)
-      from gone cross join lateral (values ${sql.unsafe(TOTAL_OWNERS)}) as owner (scope, scope_id, period)
+      from gone cross join lateral (values ${sql.unsafe(totalOwners("to_char(created_at at time zone 'UTC', 'YYYY-MM')"))}) as owner (scope, scope_id, period)
       where scope_id is not null
       group by scope, scope_id, period order by scope, scope_id, period
       on conflict (scope, scope_id, period) do update set
@@ -41,6 +41,8 @@ export async function takeBackLost(
       ${rollup(sql, 'usage_hourly', 'hour', sql`date_trunc('hour', created_at, 'UTC')`)}
     ), days as (
       ${rollup(sql, 'usage_daily', 'day', sql`(created_at at time zone ${timeZone}::text)::date`)}
+    ), months as (
+      ${rollup(sql, 'usage_monthly', 'month', sql`date_trunc('month', created_at at time zone ${timeZone}::text)::date`)}
     )
     select count(*)::int as gone from gone`
   return row?.gone ?? 0
@@ -52,8 +54,8 @@ function rollup(sql: SqlTransaction, table: string, bucket: string, expression: 
   const [name, column] = [sql(table), sql(bucket)]
   return sql`
     insert into ${name} as rollup (scope, scope_id, ${column}, platform, model,
-      requests, failed_requests, duration_ms, first_token_ms, first_token_requests)
-    select scope, scope_id, ${expression}, platform, model, -count(*), -count(*), -sum(duration_ms),
+      requests, failed_requests, error_requests, duration_ms, first_token_ms, first_token_requests)
+    select scope, scope_id, ${expression}, platform, model, -count(*), -count(*), -count(*), -sum(duration_ms),
       -coalesce(sum(first_token_ms), 0), -count(first_token_ms)
     from gone cross join lateral (values ${sql.unsafe(ROLLUP_OWNERS)}) as owner (scope, scope_id)
     where scope_id is not null
@@ -61,6 +63,7 @@ function rollup(sql: SqlTransaction, table: string, bucket: string, expression: 
     on conflict (scope, scope_id, ${column}, platform, model) do update set
       requests = rollup.requests + excluded.requests,
       failed_requests = rollup.failed_requests + excluded.failed_requests,
+      error_requests = rollup.error_requests + excluded.error_requests,
       duration_ms = rollup.duration_ms + excluded.duration_ms,
       first_token_ms = rollup.first_token_ms + excluded.first_token_ms,
       first_token_requests = rollup.first_token_requests + excluded.first_token_requests`

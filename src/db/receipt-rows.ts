@@ -1,133 +1,160 @@
 /**
- * Receipts → the JSON from which Postgres makes usage rows (`json_to_recordset`): one text parameter however many rows, at a
- * fraction of the cost of binding 47 values each.
+ * Receipts → the text from which Postgres makes usage rows, and back: one line a receipt, made once. The journal keeps that very line and
+ * the flush joins lines to one parameter.
+ *
+ * Fields stand in the order of RECORD_COLUMNS, separated by characters that no text in it can hold. Reading such a line takes Postgres 26 µs,
+ * a JSON object with the same in it 69 (json_to_recordset); it is also 40 % shorter.
+ *
+ * A journal may have been written by an earlier version: columns are only ever added at the end, and a line without them has null there.
  */
-import type { Receipt } from '../core/receipt.ts'
-import { totalTokens } from '../core/usage.ts'
+import { NO_COSTS, type Receipt } from '../core/receipt.ts'
+import { NO_USAGE, totalTokens } from '../core/usage.ts'
 import { partsOf } from '../schema/token-parts.ts'
-import { cleanText } from './page.ts'
 
-/** Columns of usage_records in the order of the insert, with the types that the JSON's values are read as. */
-export const RECORD_COLUMNS = [
-  ['id', 'uuid'],
-  ['created_at', 'timestamptz'],
-  ['finished_at', 'timestamptz'],
-  ['user_id', 'uuid'],
-  ['key_id', 'uuid'],
-  ['account_id', 'uuid'],
-  ['group_id', 'uuid'],
-  ['subscription_id', 'uuid'],
-  ['platform', 'text'],
-  ['protocol', 'text'],
-  ['endpoint', 'text'],
-  ['model', 'text'],
-  ['upstream_model', 'text'],
-  ['input_tokens', 'bigint'],
-  ['output_tokens', 'bigint'],
-  ['cache_read_tokens', 'bigint'],
-  ['cache_write_5m_tokens', 'bigint'],
-  ['cache_write_1h_tokens', 'bigint'],
-  ['reasoning_tokens', 'bigint'],
-  ['total_tokens', 'bigint'],
-  ['token_parts', 'jsonb'],
-  ['iterations', 'jsonb'],
-  ['input_cost_nano', 'bigint'],
-  ['output_cost_nano', 'bigint'],
-  ['cache_write_cost_nano', 'bigint'],
-  ['cache_read_cost_nano', 'bigint'],
-  ['request_cost_nano', 'bigint'],
-  ['cost_nano', 'bigint'],
-  ['charged_nano', 'bigint'],
-  ['upstream_cost_nano', 'bigint'],
-  ['cache_saving_nano', 'bigint'],
-  ['cache_surcharge_nano', 'bigint'],
-  ['priced', 'boolean'],
-  ['price_used', 'jsonb'],
-  ['metering', 'text'],
-  ['billing_type', 'text'],
-  ['stream', 'boolean'],
-  ['status', 'text'],
-  ['http_status', 'integer'],
-  ['error_code', 'text'],
-  ['error_message', 'text'],
-  ['upstream_request_id', 'text'],
-  ['duration_ms', 'integer'],
-  ['first_token_ms', 'integer'],
-  ['attempts', 'jsonb'],
-  ['choice', 'jsonb'],
-  ['service_tier', 'text'],
-  ['uplifts', 'jsonb'],
-  ['user_agent', 'text'],
-  ['client_ip', 'text'],
-] as const
-
-type Column = (typeof RECORD_COLUMNS)[number][0]
+type Field = string | number | bigint | boolean | null
+type ColumnType = 'uuid' | 'timestamptz' | 'text' | 'bigint' | 'integer' | 'boolean' | 'jsonb'
 
 /** A model's name is part of keys of indexes, which hold 2,700 bytes at most; no real one comes near this. */
 const MODEL_LENGTH = 256
 const TEXT_LENGTH = 2000
 
-export function recordsJson(receipts: readonly Receipt[]): string {
-  const rows = receipts.map(recordOf)
-  const json = JSON.stringify(rows)
-  // What Postgres cannot store shows as an escape in the JSON: look for it there, once, instead of in every text.
-  if (!json.includes('\\u0000') && !json.includes('\\ud')) return json
-  return JSON.stringify(rows, (_key, value) => (typeof value === 'string' ? cleanText(value) : value))
+const RECORD_COLUMNS: readonly (readonly [name: string, type: ColumnType, of: (receipt: Receipt) => Field])[] = [
+  ['id', 'uuid', ({ id }) => clean(id)],
+  ['created_at', 'timestamptz', ({ createdAtMs }) => new Date(createdAtMs).toISOString()],
+  ['finished_at', 'timestamptz', ({ finishedAtMs }) => new Date(finishedAtMs).toISOString()],
+  ['user_id', 'uuid', ({ userId }) => userId],
+  ['key_id', 'uuid', ({ keyId }) => keyId],
+  ['account_id', 'uuid', ({ accountId }) => accountId],
+  ['group_id', 'uuid', ({ groupId }) => groupId],
+  ['subscription_id', 'uuid', ({ subscriptionId }) => subscriptionId],
+  ['platform', 'text', ({ platform }) => clean(platform)],
+  ['protocol', 'text', ({ protocol }) => clean(protocol)],
+  ['endpoint', 'text', ({ endpoint }) => clean(endpoint)],
+  ['model', 'text', ({ model }) => clean(model, MODEL_LENGTH)],
+  ['upstream_model', 'text', ({ upstreamModel }) => upstreamModel && clean(upstreamModel, MODEL_LENGTH)],
+  ['input_tokens', 'bigint', ({ usage }) => usage.input],
+  ['output_tokens', 'bigint', ({ usage }) => usage.output],
+  ['cache_read_tokens', 'bigint', ({ usage }) => usage.cacheRead],
+  ['cache_write_5m_tokens', 'bigint', ({ usage }) => usage.cacheWrite5m],
+  ['cache_write_1h_tokens', 'bigint', ({ usage }) => usage.cacheWrite1h],
+  ['reasoning_tokens', 'bigint', ({ usage }) => usage.reasoning],
+  ['total_tokens', 'bigint', ({ usage }) => totalTokens(usage)],
+  ['token_parts', 'jsonb', ({ usage }) => json(partsOf(usage))],
+  ['iterations', 'jsonb', ({ iterations }) => json(iterations)],
+  ['input_cost_nano', 'bigint', ({ costs }) => costs.inputNano],
+  ['output_cost_nano', 'bigint', ({ costs }) => costs.outputNano],
+  ['cache_write_cost_nano', 'bigint', ({ costs }) => costs.cacheWriteNano],
+  ['cache_read_cost_nano', 'bigint', ({ costs }) => costs.cacheReadNano],
+  ['request_cost_nano', 'bigint', ({ costs }) => costs.requestNano],
+  ['cost_nano', 'bigint', ({ costs }) => costs.totalNano],
+  ['charged_nano', 'bigint', ({ costs }) => costs.chargedNano],
+  ['upstream_cost_nano', 'bigint', ({ costs }) => costs.upstreamNano],
+  ['priced', 'boolean', ({ priced }) => priced],
+  ['price_used', 'jsonb', ({ priceUsed }) => json(priceUsed)],
+  ['metering', 'text', ({ metering }) => metering],
+  ['billing_type', 'text', ({ billingType }) => billingType],
+  ['stream', 'boolean', ({ stream }) => stream],
+  ['status', 'text', ({ status }) => status],
+  ['http_status', 'integer', ({ httpStatus }) => httpStatus],
+  ['error_code', 'text', ({ errorCode }) => errorCode && clean(errorCode)],
+  ['error_message', 'text', ({ errorMessage }) => errorMessage && clean(errorMessage)],
+  ['upstream_request_id', 'text', ({ upstreamRequestId }) => upstreamRequestId && clean(upstreamRequestId)],
+  ['duration_ms', 'integer', ({ durationMs }) => durationMs],
+  ['first_token_ms', 'integer', ({ firstTokenMs }) => firstTokenMs],
+  ['attempts', 'jsonb', ({ attempts }) => json(attempts)],
+  ['choice', 'jsonb', ({ choice }) => json(choice)],
+  ['service_tier', 'text', ({ serviceTier }) => serviceTier && clean(serviceTier)],
+  ['user_agent', 'text', ({ userAgent }) => userAgent && clean(userAgent)],
+  ['client_ip', 'text', ({ clientIp }) => clientIp && clean(clientIp)],
+  ['uplifts', 'jsonb', ({ uplifts }) => json(uplifts.length > 0 ? uplifts : null)],
+  ['cache_saving_nano', 'bigint', ({ costs }) => costs.cacheSavingNano],
+  ['cache_surcharge_nano', 'bigint', ({ costs }) => costs.cacheSurchargeNano],
+]
+
+export const RECORD_COLUMN_NAMES: readonly string[] = RECORD_COLUMNS.map(([name]) => name)
+
+/** Control characters: JSON never holds them as they are, and `clean` takes them out of texts. */
+const NULL = '\x1d'
+const LINE_END = '\x1e'
+const SEPARATOR = '\x1f'
+
+export function receiptLine(receipt: Receipt): string {
+  const fields: string[] = []
+  for (const [, , of] of RECORD_COLUMNS) {
+    const field = of(receipt)
+    fields.push(field === null ? NULL : typeof field === 'string' ? field : String(field))
+  }
+  return fields.join(SEPARATOR)
 }
 
-/** What is null is left out: most columns that may be null are, and a shorter JSON is a faster one. */
-function recordOf(receipt: Receipt): Record<Column, unknown> {
-  const { usage, costs } = receipt
+/** The parameter of `recordsFrom`. */
+export function joinLines(lines: readonly string[]): string {
+  return lines.join(LINE_END)
+}
+
+/** SQL: the lines in a text parameter as rows of usage_records. `offset 0` keeps Postgres from splitting a line once a column. */
+export function recordsFrom(parameter: string): string {
+  const fields = RECORD_COLUMNS.map(([name, type], index) => `field[${index + 1}]::${type} as ${name}`)
+  return `select ${fields.join(', ')} from (
+    select string_to_array(line, E'\\x1f', E'\\x1d') as field from string_to_table(${parameter}, E'\\x1e') as line offset 0
+  ) as lines`
+}
+
+/** What counters and statistics want to know of a record that was read from a journal. */
+export type RecordedReceipt = Pick<
+  Receipt,
+  'id' | 'createdAtMs' | 'userId' | 'keyId' | 'subscriptionId' | 'billingType' | 'usage' | 'costs'
+>
+
+export function fromReceiptLine(line: string): RecordedReceipt {
+  const fields = fieldsOf(line)
+  const count = (name: string) => Number(fields[name] ?? 0)
+  const nano = (name: string) => BigInt(fields[name] ?? 0)
   return {
-    id: receipt.id,
-    created_at: new Date(receipt.createdAtMs),
-    finished_at: new Date(receipt.finishedAtMs),
-    user_id: receipt.userId ?? undefined,
-    key_id: receipt.keyId ?? undefined,
-    account_id: receipt.accountId ?? undefined,
-    group_id: receipt.groupId ?? undefined,
-    subscription_id: receipt.subscriptionId ?? undefined,
-    platform: receipt.platform,
-    protocol: receipt.protocol,
-    endpoint: receipt.endpoint.slice(0, TEXT_LENGTH),
-    model: receipt.model.slice(0, MODEL_LENGTH),
-    upstream_model: receipt.upstreamModel?.slice(0, MODEL_LENGTH),
-    input_tokens: usage.input,
-    output_tokens: usage.output,
-    cache_read_tokens: usage.cacheRead,
-    cache_write_5m_tokens: usage.cacheWrite5m,
-    cache_write_1h_tokens: usage.cacheWrite1h,
-    reasoning_tokens: usage.reasoning,
-    total_tokens: totalTokens(usage),
-    token_parts: partsOf(usage) ?? undefined,
-    iterations: receipt.iterations ?? undefined,
-    input_cost_nano: String(costs.inputNano),
-    output_cost_nano: String(costs.outputNano),
-    cache_write_cost_nano: String(costs.cacheWriteNano),
-    cache_read_cost_nano: String(costs.cacheReadNano),
-    request_cost_nano: String(costs.requestNano),
-    cost_nano: String(costs.totalNano),
-    charged_nano: String(costs.chargedNano),
-    upstream_cost_nano: String(costs.upstreamNano),
-    cache_saving_nano: String(costs.cacheSavingNano),
-    cache_surcharge_nano: String(costs.cacheSurchargeNano),
-    priced: receipt.priced,
-    price_used: receipt.priceUsed ?? undefined,
-    metering: receipt.metering,
-    billing_type: receipt.billingType,
-    stream: receipt.stream,
-    status: receipt.status,
-    http_status: receipt.httpStatus ?? undefined,
-    error_code: receipt.errorCode ?? undefined,
-    error_message: receipt.errorMessage?.slice(0, TEXT_LENGTH),
-    upstream_request_id: receipt.upstreamRequestId?.slice(0, TEXT_LENGTH),
-    duration_ms: receipt.durationMs,
-    first_token_ms: receipt.firstTokenMs ?? undefined,
-    attempts: receipt.attempts,
-    choice: receipt.choice ?? undefined,
-    service_tier: receipt.serviceTier ?? undefined,
-    uplifts: receipt.uplifts.length > 0 ? receipt.uplifts : undefined,
-    user_agent: receipt.userAgent?.slice(0, TEXT_LENGTH),
-    client_ip: receipt.clientIp ?? undefined,
+    id: fields.id ?? '',
+    createdAtMs: Date.parse(fields.created_at ?? ''),
+    userId: fields.user_id ?? null,
+    keyId: fields.key_id ?? null,
+    subscriptionId: fields.subscription_id ?? null,
+    billingType: (fields.billing_type ?? 'none') as Receipt['billingType'],
+    usage: {
+      ...NO_USAGE,
+      input: count('input_tokens'),
+      output: count('output_tokens'),
+      cacheRead: count('cache_read_tokens'),
+      cacheWrite5m: count('cache_write_5m_tokens'),
+      cacheWrite1h: count('cache_write_1h_tokens'),
+      reasoning: count('reasoning_tokens'),
+    },
+    costs: { ...NO_COSTS, totalNano: nano('cost_nano'), chargedNano: nano('charged_nano') },
   }
+}
+
+/** A line's fields by column, without those that are null: for the log. */
+export function fieldsOf(line: string): Record<string, string> {
+  const texts = line.split(SEPARATOR)
+  const named = RECORD_COLUMN_NAMES.map((name, index): [string, string] => [name, texts[index] ?? NULL])
+  return Object.fromEntries(named.filter(([, text]) => text !== NULL))
+}
+
+const json = (value: object | null): string | null => {
+  if (value === null) return null
+  const text = JSON.stringify(value)
+  return UNSTORABLE_IN_JSON.test(text) ? cleanJson(text) : text
+}
+
+/** NUL and halves of surrogate pairs, as JSON.stringify writes them; a whole pair is written as itself. */
+const UNSTORABLE_IN_JSON = /\\u(?:0000|d[89a-f])/
+
+function cleanJson(text: string): string {
+  return JSON.stringify(JSON.parse(text, (_key, value) => (typeof value === 'string' ? clean(value) : value)))
+}
+
+/** Also what separates fields goes; what Postgres cannot store anyway: NUL and halves of surrogate pairs. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
+const UNSTORABLE = /[\0\x1d-\x1f]/g
+
+function clean(text: string, length = TEXT_LENGTH): string {
+  const cut = text.length > length ? text.slice(0, length) : text
+  return cut.replace(UNSTORABLE, '').toWellFormed()
 }

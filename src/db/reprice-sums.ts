@@ -3,7 +3,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Nano } from '../core/money.ts'
 import type { UsageRecordRow } from '../schema/usage-records.ts'
 import type { Db } from './client.ts'
-import { ROLLUP_OWNERS, TOTAL_OWNERS } from './usage-sums.ts'
+import { ROLLUP_OWNERS, totalOwners } from './usage-sums.ts'
 
 export interface Difference {
   record: UsageRecordRow
@@ -61,11 +61,13 @@ function toSource(differences: readonly Difference[]): SQL {
     cache_surcharge_nano bigint, charged_nano bigint, upstream_cost_nano bigint)`
 }
 
+const MONTH = "to_char(created_at at time zone 'UTC', 'YYYY-MM')"
+
 async function addToTotals(db: Db, source: SQL): Promise<void> {
   await db.execute(sql`
     insert into usage_totals as total (scope, scope_id, period, cost_nano, charged_nano, upstream_cost_nano)
     select scope, scope_id, period, sum(cost_nano), sum(charged_nano), sum(upstream_cost_nano)
-    from ${source} cross join lateral (values ${sql.raw(TOTAL_OWNERS)}) as owner (scope, scope_id, period)
+    from ${source} cross join lateral (values ${sql.raw(totalOwners(MONTH))}) as owner (scope, scope_id, period)
     where scope_id is not null
     group by scope, scope_id, period
     order by scope, scope_id, period

@@ -19,6 +19,8 @@ export interface JobDeps extends RunnerDeps {
   instance: { id: string; silentMs: number }
   /** Ends requests of this instance that are far beyond their time limit; how many (USE-3). */
   endOverdue(): number
+  /** Usage journals of siblings that have died; how many records were in them (OPS-1). */
+  adoptJournals(): Promise<number>
 }
 
 const MINUTE = 60_000
@@ -42,6 +44,16 @@ export const JOBS: readonly Job<JobDeps>[] = [
     async run({ refreshTokens }) {
       const { refreshed, failed } = await refreshTokens()
       return refreshed + failed === 0 ? null : { refreshed, failed }
+    },
+  },
+  {
+    // On every instance: a lock sees to it that each journal is adopted once, by a process that can reach its folder.
+    name: 'adopt usage journals',
+    everyMs: 10_000,
+    leaderOnly: false,
+    async run({ adoptJournals }) {
+      const records = await adoptJournals()
+      return records === 0 ? null : { records }
     },
   },
   {

@@ -5,6 +5,8 @@
  * the others from theirs; `stop` may be called at any time and any number of times, and always resolves to the faults it met.
  * If it fails: a failing start stops what already runs, then throws; a failing stop is returned, not thrown.
  */
+import { within } from './within.ts'
+
 export interface StopFault {
   name: string
   error: unknown
@@ -47,7 +49,8 @@ export function createStack({ stopTimeoutMs = 0, onStop = () => {} }: StackOptio
 
   async function stopOne({ name, stop }: (typeof running)[number]): Promise<StopFault | null> {
     try {
-      await within(stopTimeoutMs, Promise.resolve(stop()))
+      const stopping = Promise.resolve(stop())
+      await (stopTimeoutMs === 0 ? stopping : within(stopTimeoutMs, stopping, 'stopping'))
       return null
     } catch (error) {
       return { name, error }
@@ -75,17 +78,5 @@ export function createStack({ stopTimeoutMs = 0, onStop = () => {} }: StackOptio
       }
     },
     stop,
-  }
-}
-
-async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
-  if (timeoutMs === 0) return work
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`did not stop within ${timeoutMs} ms`)), timeoutMs)
-  try {
-    await Promise.race([work, promise])
-  } finally {
-    clearTimeout(timer)
-    work.catch(() => {})
   }
 }

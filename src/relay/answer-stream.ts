@@ -44,6 +44,7 @@ export async function answerStream(
     },
     passFault: (error) => error !== null && judge(failureOfStreamError(error)).next === 'pass',
     onEnd: (end) => conclude(deps, exchange, call, framing, meter, { ...end, contentBytes: tap.contentBytes }),
+    recorded: () => exchange.recorded,
     onClientGone: () => hangUpOrDrain(call, meter),
   })
   exchange.onClientGone = tap.clientLeft

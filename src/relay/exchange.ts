@@ -75,6 +75,8 @@ export interface Exchange {
   /** What the step that is under way does when the client leaves (REL-14). */
   onClientGone: (() => void) | null
   settled: boolean
+  /** The client's end waits for it: its record is on its way to the disk. Null: nothing to wait for. */
+  recorded: Promise<void> | null
 }
 
 export interface Binding {

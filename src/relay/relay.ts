@@ -55,12 +55,10 @@ export function createRelay(deps: RelayDeps): Relay {
     deps.live.add(exchange)
     const { key } = caller.policy
     if (key.expiresAfterDays !== null && key.expiresAtMs === null) deps.onFirstUse(key.id, nowMs)
-    try {
-      watchClient(exchange)
-      return await relayBody(deps, exchange)
-    } catch (error) {
-      return crash(deps, exchange, error)
-    }
+    watchClient(exchange)
+    const response = await relayBody(deps, exchange).catch((error: unknown) => crash(deps, exchange, error))
+    if (exchange.recorded) await exchange.recorded
+    return response
   }
 }
 
@@ -118,6 +116,7 @@ function begin(call: Call, caller: Caller, { id, nowMs, recording }: Beginning):
     clientGone: false,
     onClientGone: null,
     settled: false,
+    recorded: null,
   }
 }
 

@@ -28,18 +28,24 @@ export interface SettleDeps {
   settings: { defaultRateMultiplier: number }
   prices(account: Account | null): PriceBook
   bodies: Pick<ByteBudget, 'give'>
-  /** Where receipts go: journal, batch, statistics. Must not throw. */
-  accept(receipt: Receipt, exchange: Exchange): void
+  /**
+   * Where receipts go: journal, statistics. When it returns, the receipt outlives the process (BIL-13). Must not throw; what it returns is
+   * awaited before the client sees the end of its answer, and never rejects.
+   */
+  accept(receipt: Receipt, exchange: Exchange): Promise<void> | null
 }
 
 export function settle(deps: SettleDeps, exchange: Exchange, outcome: Outcome): void {
   if (exchange.settled) return
   exchange.settled = true
-  releaseSlot(exchange)
-  deps.bodies.give(exchange.heldBytes)
-  const receipt = toReceipt(deps, exchange, outcome)
-  deps.accept(receipt, exchange)
-  giveBack(exchange, receipt)
+  try {
+    const receipt = toReceipt(deps, exchange, outcome)
+    exchange.recorded = deps.accept(receipt, exchange)
+    giveBack(exchange, receipt)
+  } finally {
+    releaseSlot(exchange)
+    deps.bodies.give(exchange.heldBytes)
+  }
 }
 
 /** The real use takes the place of what was held (BIL-8); a refused request consumed nothing (KEY-7). `settle` and `cancel` never reject. */

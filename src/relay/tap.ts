@@ -34,6 +34,8 @@ export interface TapInput {
   passFault(error: UpstreamError | null): boolean
   /** The upstream is over. Gives the bytes that must still go to the client (an error event), or null. Called once, client there or not. */
   onEnd(end: TapEnd): Uint8Array | null
+  /** Asked after `onEnd`: what the client's end waits for, or null. Never rejects. */
+  recorded?(): Promise<void> | null
   /** The client has left. From here on the rest is only metered; hanging up instead is the caller's choice (`abort` of the upstream call). */
   onClientGone(): void
 }
@@ -160,18 +162,25 @@ export function createTap(input: TapInput): Tap {
   function conclude(how: 'end' | 'broken', error: unknown): void {
     const clientGone = phase === 'drain'
     phase = 'over'
-    const rest = transform?.end()
+    const rest = transform?.end() ?? null
     const last = input.onEnd({ how, error, clientGone })
-    if (controller && !clientGone) {
-      try {
-        if (rest && rest.length > 0) controller.write(rest)
-        if (last) controller.write(last)
-        controller.close()
-      } catch {
-        // The client left at this very moment: everything about the request is on record already.
-      }
+    const recorded = input.recorded?.() ?? null
+    const endIt = () => {
+      if (!clientGone) endClient(rest, last)
+      over.resolve()
     }
-    over.resolve()
+    if (recorded) void recorded.then(endIt)
+    else endIt()
+  }
+
+  function endClient(rest: Uint8Array | null, last: Uint8Array | null): void {
+    try {
+      if (rest && rest.length > 0) controller?.write(rest)
+      if (last) controller?.write(last)
+      controller?.close()
+    } catch {
+      // The client left at this very moment: everything about the request is on record already.
+    }
   }
 
   body.pipe(onChunk).then(

@@ -13,8 +13,9 @@ async function openRelay(script: Script, settings: Partial<RelaySettings>) {
   const recorded: RecordedRequest[] = []
   const { accept } = relay.deps
   relay.deps.accept = (receipt, exchange) => {
-    accept(receipt, exchange)
+    const written = accept(receipt, exchange)
     if (exchange.recording) recorded.push(exchange.recording.finish(exchange))
+    return written
   }
   return { ...relay, recorded }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { Gate, GateState, Meter, Reading, UpstreamError } from '../../src/protocols/protocol.ts'
 import { createTap, type Tap, type TapEnd, type TapInput } from '../../src/relay/tap.ts'
+import { until } from '../support/until.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -99,6 +100,27 @@ describe('the tap', () => {
     upstream.end()
     expect(await text).toBe('data: hello\n\ndata: CONTENT\n\ndata: more')
     expect(ends).toEqual([{ how: 'end', error: null, clientGone: false }])
+  })
+
+  test('the client sees the end only when the record is where it must be; nothing else is held up (OPS-1, BIL-13)', async () => {
+    const recorded = Promise.withResolvers<void>()
+    const { upstream, tap, ends } = setUp({ recorded: () => recorded.promise })
+    await upstream.send('data: CONTENT\n\n')
+    await tap.decided
+    const reader = (tap.readable() as ReadableStream<Uint8Array>).getReader()
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe('data: CONTENT\n\n')
+    let isOver = false
+    const end = reader.read().then(({ done }) => {
+      isOver = done
+    })
+    upstream.end()
+    await until(() => ends.length === 1, { what: 'the end of the upstream' })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(isOver).toBe(false)
+    recorded.resolve()
+    await end
+    expect(isOver).toBe(true)
+    await tap.ended
   })
 
   test('an error before the first content is a fault, and nothing was sent (REL-11)', async () => {

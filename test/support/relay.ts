@@ -46,6 +46,8 @@ export interface TestRelayOptions {
   prices?: readonly PriceRow[]
   /** What the database knows of keys and money. */
   totals?: Partial<Totals>
+  /** What the end of an answer waits for (JOURNAL_SYNC=each). */
+  recorded?(): Promise<void> | null
 }
 
 export interface TestCall {
@@ -158,6 +160,7 @@ export async function createTestRelay(options: TestRelayOptions) {
     accept(receipt, exchange) {
       deps.live.delete(exchange)
       receipts.push(receipt)
+      return options.recorded?.() ?? null
     },
     closed: () => null,
     onUnauthenticated: () => undefined,

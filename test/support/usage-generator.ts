@@ -1,10 +1,10 @@
 /**
  * Fills a database with traffic that looks like a team's, set by set: sessions of a few requests by day, of a few busy users and many quiet ones.
- * Rollups are made by the very SQL of the flush, batch by batch, so that what is measured on them holds for real ones. Totals stay empty.
+ * Totals and rollups are made by the very SQL of the flush, batch by batch, so that what is measured on them holds for real ones.
  */
 import type { Sql, SqlTransaction } from '../../src/db/client.ts'
 import { ensurePartitions } from '../../src/db/partitions.ts'
-import { addToRollups } from '../../src/db/usage-sums.ts'
+import { sumParts } from '../../src/db/usage-sums.ts'
 
 export interface Traffic {
   rows: number
@@ -71,8 +71,14 @@ async function insertOwners(sql: Sql, { users, keys, accounts }: Traffic): Promi
 async function insertBatch(sql: Sql, traffic: Traffic, startMs: number, rows: number): Promise<void> {
   await sql.begin(async (transaction) => {
     const ids = await insertRecords(transaction, traffic, startMs, rows)
-    const batch = { ids, from: new Date(startMs), to: new Date(startMs + DAY_MS) }
-    await addToRollups(transaction, batch, traffic.timeZone)
+    const day = [new Date(startMs).toISOString(), new Date(startMs + DAY_MS).toISOString()]
+    await transaction.unsafe(
+      `with fresh as (
+        select * from usage_records
+        where created_at >= $2::timestamptz and created_at < $3::timestamptz and id = any(string_to_array($4::text, ',')::uuid[])
+      ), ${sumParts('$1::text')} select 1`,
+      [traffic.timeZone, ...day, ids.join(',')],
+    )
   })
 }
 

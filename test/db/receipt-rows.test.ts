@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import { fieldsOf, fromReceiptLine, RECORD_COLUMN_NAMES, receiptLine } from '../../src/db/receipt-rows.ts'
+import { insertReceiptLines } from '../../src/db/receipts.ts'
+import { withDatabase } from '../support/database.ts'
+import { makeReceipt, NOON } from '../support/receipts.ts'
+
+/** A journal may have been written by any earlier version: names may be added at the end of this list, nothing else. */
+const EVER_SINCE =
+  `id created_at finished_at user_id key_id account_id group_id subscription_id platform protocol endpoint model
+  upstream_model input_tokens output_tokens cache_read_tokens cache_write_5m_tokens cache_write_1h_tokens reasoning_tokens total_tokens
+  token_parts iterations input_cost_nano output_cost_nano cache_write_cost_nano cache_read_cost_nano request_cost_nano cost_nano
+  charged_nano upstream_cost_nano priced price_used metering billing_type stream status http_status error_code error_message
+  upstream_request_id duration_ms first_token_ms attempts choice service_tier user_agent client_ip`.split(/\s+/)
+
+const ATTEMPT = { accountId: 'a', status: 500, durationMs: 1, upstreamRequestId: null, usage: null }
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
+const UNSTORABLE = /[\0\x1d-\x1f]/g
+
+describe('the line of a receipt', () => {
+  test('has its fields where earlier versions had them: their journals are still to be read (OPS-1)', () => {
+    expect(RECORD_COLUMN_NAMES.slice(0, EVER_SINCE.length)).toEqual(EVER_SINCE)
+  })
+
+  test('from a version that knew fewer columns is stored, with null in the others (OPS-1)', async () => {
+    await withDatabase(async ({ sql }) => {
+      const receipt = makeReceipt({ userAgent: 'codex', clientIp: '10.0.0.1' })
+      const shorter = receiptLine(receipt).split('\x1f').slice(0, -2).join('\x1f')
+      expect(await insertReceiptLines(sql, [shorter], { timeZone: 'UTC' })).toEqual({
+        inserted: [receipt.id],
+        rejected: [],
+      })
+      const [row] = await sql`select user_agent, client_ip, service_tier, model from usage_records`
+      expect(row).toEqual({ user_agent: null, client_ip: null, service_tier: null, model: 'gpt-5' })
+    })
+  })
+
+  test('whatever is in its texts comes back, but for what no database stores; fields never run together (OPS-11)', async () => {
+    await withDatabase(async ({ sql }) => {
+      const text = fc.string({
+        unit: fc.oneof(fc.constantFrom('\0', '\x1d', '\x1e', '\x1f', '\\', '"', '\n', '\ud800', '€'), fc.string()),
+      })
+      const texts = fc.record({
+        model: text,
+        endpoint: text,
+        errorMessage: text,
+        userAgent: fc.option(text),
+        reason: text,
+      })
+      await fc.assert(
+        fc.asyncProperty(fc.array(texts, { minLength: 1, maxLength: 5 }), async (many) => {
+          const receipts = many.map(({ reason, ...fields }, index) =>
+            makeReceipt({
+              ...fields,
+              createdAtMs: NOON + index,
+              attempts: [{ ...ATTEMPT, reason }],
+            }),
+          )
+          const { inserted, rejected } = await insertReceiptLines(sql, receipts.map(receiptLine), { timeZone: 'UTC' })
+          expect([inserted.length, rejected]).toEqual([receipts.length, []])
+          const rows =
+            await sql`select model, endpoint, error_message, user_agent from usage_records where id in ${sql(inserted)} order by created_at`
+          const stored = (value: string | null, length = 2000) =>
+            value?.slice(0, length).replace(UNSTORABLE, '').toWellFormed() ?? null
+          expect([...rows]).toEqual(
+            receipts.map((receipt) => ({
+              model: stored(receipt.model, 256),
+              endpoint: stored(receipt.endpoint),
+              error_message: stored(receipt.errorMessage),
+              user_agent: stored(receipt.userAgent),
+            })),
+          )
+        }),
+        { numRuns: 60 },
+      )
+    })
+  })
+
+  test('tells the counters what the receipt would have told them (BIL-8)', () => {
+    const receipt = makeReceipt({
+      userId: crypto.randomUUID(),
+      keyId: crypto.randomUUID(),
+      billingType: 'balance',
+      costNano: 12n,
+      chargedNano: 34n,
+      usage: { input: 1, output: 2, cacheRead: 3, cacheWrite5m: 4, cacheWrite1h: 5, reasoning: 2 },
+    })
+    const { id, createdAtMs, userId, keyId, subscriptionId, billingType, usage } = receipt
+    const read = fromReceiptLine(receiptLine(receipt))
+    expect(read).toMatchObject({ id, createdAtMs, userId, keyId, subscriptionId, billingType, usage })
+    expect([read.costs.totalNano, read.costs.chargedNano]).toEqual([12n, 34n])
+  })
+
+  test('can be read by a person: every field that is there, by its name (OPS-1)', () => {
+    const fields = fieldsOf(receiptLine(makeReceipt({ model: 'm', errorMessage: null })))
+    expect(fields).toMatchObject({ model: 'm', status: 'completed', total_tokens: '0', attempts: '[]' })
+    expect(fields).not.toHaveProperty('error_message')
+  })
+})
