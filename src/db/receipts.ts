@@ -4,6 +4,8 @@
  *
  * One statement does all of it, prepared once: the records that it truly inserted (`fresh`) are at hand for the sums and charges without being
  * read again. Data-modifying parts of a statement see one snapshot, run whether or not somebody reads them, and stand or fall together.
+ * Measured with 500 receipts a batch: 90 µs of Postgres's CPU a row when 20 users are active, 260 µs with 200 (each has totals and rollups
+ * of its own to be moved), and 7 to 10 µs here, without the line.
  *
  * A receipt that the database can never take must not hold up the others for ever: a batch that fails for its data is
  * halved until the guilty one stands alone; it comes back in `rejected`.
