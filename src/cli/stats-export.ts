@@ -1,6 +1,6 @@
 /** `turnpike stats export FILE`: the usage statistics of the database as a file (USE-7), without the server. */
 import { open, rename, unlink } from 'node:fs/promises'
-import { streamText } from '../lib/text-stream.ts'
+import { inTurns } from '../lib/in-turns.ts'
 import { CONFIG_OPTION, type Command, CommandFault } from './command.ts'
 import { withAdmin } from './open-admin.ts'
 import { createProgressBar, type ProgressBar } from './progress.ts'
@@ -16,20 +16,21 @@ export const statsExport: Command = {
       const [path = ''] = input.operands
       const bar = createProgressBar(input.terminal)
       const text = await admin.statistics.export()
-      const size = await writeWhole(path, streamText(text), bar)
+      const size = await writeWhole(path, inTurns(text), bar)
       input.terminal.out(`${path}: ${size} bytes`)
       return 0
     }),
 }
 
 /** Beside it first: a file of that name is either the old one or the whole new one. */
-async function writeWhole(path: string, body: ReadableStream<Uint8Array>, bar: ProgressBar): Promise<number> {
+async function writeWhole(path: string, text: AsyncIterable<string>, bar: ProgressBar): Promise<number> {
   const partial = `${path}.partial`
   try {
     const file = await open(partial, 'w')
     let size = 0
     try {
-      for await (const chunk of body) {
+      for await (const part of text) {
+        const chunk = Buffer.from(part)
         await file.writeFile(chunk)
         size += chunk.length
         bar.show('bytes written', size, null)

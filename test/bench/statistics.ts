@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { snapshotText } from '../../src/admin/statistics-text.ts'
 import type { Receipt } from '../../src/core/receipt.ts'
 import { newId } from '../../src/lib/ids.ts'
-import { streamText } from '../../src/lib/text-stream.ts'
+import { inTurns } from '../../src/lib/in-turns.ts'
 import { createLiveStats } from '../../src/state/live-stats.ts'
 import { freshDatabase } from '../support/database.ts'
 import { makeReceipt } from '../support/receipts.ts'
@@ -124,7 +124,7 @@ async function measureRecords(): Promise<void> {
   console.log(`freezing it: ${(cpuMs() - startedAt).toFixed(1)} ms of CPU`)
   let bytes = 0
   await watchLoop('writing 2 M details of the snapshot as JSON', async () => {
-    for await (const chunk of streamText(snapshotText(frozen, 100))) bytes += chunk.length
+    for await (const chunk of inTurns(snapshotText(frozen, 100))) bytes += chunk.length
   })
   console.log(`  ${megabytes(bytes)}`)
   const again = cpuMs()
@@ -174,7 +174,7 @@ async function measureImport(): Promise<void> {
     const second = await watchLoop('the same again', () => one.importChunks(stream(foreign)))
     console.log(`  ${JSON.stringify(second)}`)
     await watchLoop('export of 1 M details', async () =>
-      Bun.write(exported, new Response(streamText(await one.exportText()))),
+      Bun.write(exported, new Response(inTurns(await one.exportText()) as never)),
     )
     const third = await watchLoop('import of that export', () => one.importChunks(stream(exported)))
     console.log(`  ${JSON.stringify(third)}`)

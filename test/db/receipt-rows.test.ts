@@ -22,16 +22,22 @@ describe('the line of a receipt', () => {
     expect(RECORD_COLUMN_NAMES.slice(0, EVER_SINCE.length)).toEqual(EVER_SINCE)
   })
 
-  test('from a version that knew fewer columns is stored, with null in the others (OPS-1)', async () => {
+  test('from a version that knew fewer columns is stored, with null or 0 in the others (OPS-1)', async () => {
     await withDatabase(async ({ sql }) => {
       const receipt = makeReceipt({ userAgent: 'codex', clientIp: '10.0.0.1' })
-      const shorter = receiptLine(receipt).split('\x1f').slice(0, -2).join('\x1f')
+      const shorter = receiptLine(receipt).split('\x1f').slice(0, -5).join('\x1f')
       expect(await insertReceiptLines(sql, [shorter], { timeZone: 'UTC' })).toEqual({
         inserted: [receipt.id],
         rejected: [],
       })
-      const [row] = await sql`select user_agent, client_ip, service_tier, model from usage_records`
-      expect(row).toEqual({ user_agent: null, client_ip: null, service_tier: null, model: 'gpt-5' })
+      const [row] = await sql`select user_agent, client_ip, service_tier, model, cache_saving_nano from usage_records`
+      expect(row).toEqual({
+        user_agent: null,
+        client_ip: null,
+        service_tier: null,
+        model: 'gpt-5',
+        cache_saving_nano: 0n,
+      })
     })
   })
 

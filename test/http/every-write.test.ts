@@ -34,6 +34,7 @@ const SECRET = 'hunter2-sk-0123456789abcdef'
 /** Calls that are no GET and change nothing of what operators set up; `why` stands for the reader. */
 const LEAVES_NONE: Readonly<Record<string, string>> = {
   'POST /admin/accounts/:id/test': 'sends a request through the account and changes nothing',
+  'POST /admin/proxies/:id/test': 'connects through the proxy and changes nothing',
   'POST /admin/oauth/:platform/authorize': 'begins a sign-in; what it comes to is written down at its exchange',
 }
 

@@ -28,7 +28,7 @@ const run = (name: string, deps: Partial<JobDeps> = {}) =>
 describe('the table of jobs', () => {
   test('what changes the shared database is done by one instance; what is an instance’s own by each (OPS-4)', () => {
     const own = JOBS.filter(({ leaderOnly }) => !leaderOnly).map(({ name }) => name)
-    expect(own).toEqual(['refresh tokens', 'end overdue requests'])
+    expect(own).toEqual(['refresh tokens', 'adopt usage journals', 'end overdue requests'])
     expect(new Set(JOBS.map(({ name }) => name)).size).toBe(JOBS.length)
   })
 

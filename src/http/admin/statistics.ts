@@ -1,8 +1,8 @@
 /** `/admin/statistics`: the usage statistics in memory, their switch, export and import (USE-5 to USE-8). */
 import { Type } from '@sinclair/typebox'
 import type { StatisticsAdmin } from '../../admin/statistics.ts'
+import { inTurns } from '../../lib/in-turns.ts'
 import { JsonInputError } from '../../lib/json-input.ts'
-import { streamText } from '../../lib/text-stream.ts'
 import { problem } from '../answer.ts'
 import { type Call, call } from './call.ts'
 
@@ -114,7 +114,7 @@ function snapshotCall({ snapshot }: StatisticsAdmin): Call {
     streams: { [JSON_TYPE]: JSON.stringify(SNAPSHOT_EXAMPLE) },
     problems: [],
     handle: async ({ query: { details = null } }) => ({
-      body: streamText(await snapshot(details)),
+      pieces: inTurns(await snapshot(details)),
       contentType: JSON_TYPE,
     }),
   })
@@ -148,7 +148,7 @@ function exportCall(statistics: StatisticsAdmin): Call {
     streams: { [JSON_TYPE]: JSON.stringify(EXPORT_EXAMPLE) },
     problems: [],
     handle: async () => ({
-      body: streamText(await statistics.export()),
+      pieces: inTurns(await statistics.export()),
       contentType: JSON_TYPE,
       fileName: 'turnpike-statistics.json',
     }),

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'bun:test'
-import { streamText } from '../../src/lib/text-stream.ts'
+import { inTurns } from '../../src/lib/in-turns.ts'
 
-describe('a long text as a stream', () => {
+describe('a long text in turns', () => {
   test('is the text, in chunks of a bounded size', async () => {
     function* pieces() {
       for (let made = 0; made < 5000; made++) yield `piece ${made} é\n`
     }
-    const chunks: Uint8Array[] = []
-    for await (const chunk of streamText(pieces())) chunks.push(chunk)
-    expect(Buffer.concat(chunks).toString()).toBe([...pieces()].join(''))
+    const chunks: string[] = []
+    for await (const chunk of inTurns(pieces())) chunks.push(chunk)
+    expect(chunks.join('')).toBe([...pieces()].join(''))
     expect(Math.max(...chunks.map((chunk) => chunk.length))).toBeLessThan(200_000)
   })
 
@@ -24,7 +24,7 @@ describe('a long text as a stream', () => {
         yield 'x'
       }
     }
-    for await (const _ of streamText(slow())) {
+    for await (const _ of inTurns(slow())) {
       seen.push(turns - last)
       last = turns
     }
@@ -46,13 +46,13 @@ describe('a long text as a stream', () => {
         ended = true
       }
     }
-    const reader = streamText(pieces()).getReader()
+    const reader = inTurns(pieces())
     await new Promise(setImmediate)
     expect(made).toBe(0)
-    await reader.read()
+    await reader.next()
     await new Promise(setImmediate)
     expect(made).toBe(1)
-    await reader.cancel()
+    await reader.return()
     expect(ended).toBe(true)
   })
 
@@ -61,6 +61,9 @@ describe('a long text as a stream', () => {
       yield 'x'
       throw new Error('it broke')
     }
-    await expect(new Response(streamText(pieces())).text()).rejects.toThrow('it broke')
+    const read = async () => {
+      for await (const _ of inTurns(pieces()));
+    }
+    await expect(read()).rejects.toThrow('it broke')
   })
 })
