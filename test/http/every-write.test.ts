@@ -72,6 +72,7 @@ const PREPARED: Readonly<Record<string, () => Promise<Partial<Wish>>>> = {
     writeFileSync(source, JSON.stringify({ 'gpt-refreshed': row }))
     return { body: { source, date: '2026-11-01' } }
   },
+  'DELETE /admin/usage': async () => ({ query: '?older_than_days=30' }),
   'POST /admin/usage/reprice': async () => {
     const receipt = makeReceipt({ priced: false, model: 'later-priced', upstreamModel: null, usage: { input: 1000 } })
     await insertReceipts(api.database.sql, [receipt], { timeZone: 'UTC' })
@@ -83,6 +84,8 @@ const PREPARED: Readonly<Record<string, () => Promise<Partial<Wish>>>> = {
 interface Wish {
   id: string
   body: unknown
+  /** With its question mark. */
+  query: string
 }
 
 const named = ({ method, path }: Call) => `${method} ${path}`
@@ -106,7 +109,7 @@ test('each write leaves exactly one entry, in the name of who did it, without th
     const before = new Set((await entries()).map((entry) => entry.id))
     const answer = await ask(
       call.method,
-      call.path.replace(/:\w+/, call.path.startsWith('/admin/oauth') ? 'openai' : id),
+      call.path.replace(/:\w+/, call.path.startsWith('/admin/oauth') ? 'openai' : id) + (prepared.query ?? ''),
       body,
     )
     expect([named(call), answer.status, answer.json?.error]).toEqual([named(call), call.status, undefined])
