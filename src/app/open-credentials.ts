@@ -45,7 +45,7 @@ const MOST_LOCKS = 4
 
 export function openCredentials({ config, database, box, log, onStored, gate }: CredentialsInput): OpenedCredentials {
   const { db, sql } = database
-  const nowMs = () => systemClock.nowMs()
+  const { nowMs } = systemClock
   const oauth = createOauthTable(toOauthOverrides(config))
   const requestTokens = createTokenEndpoint({ gate })
   const locks = createSemaphore(MOST_LOCKS)
@@ -67,7 +67,7 @@ export function openCredentials({ config, database, box, log, onStored, gate }: 
 const MOST_PENDING = 1000
 const PREFIX = 'oauth sign-in '
 
-export function createPendingSignIns(db: Db, box: Secretbox, nowMs: () => number): PendingSignIns {
+function createPendingSignIns(db: Db, box: Secretbox, nowMs: () => number): PendingSignIns {
   return {
     async put(state, pending, untilMs) {
       await deleteExpiredSealedValues(db, new Date(nowMs()))

@@ -1,31 +1,33 @@
 /** Puts the HTTP side together: client endpoints, admin API with its docs, health, one port or two (OPS-9). */
 import type { Admin } from '../admin/admin.ts'
-import { type Config, RuntimeSettings, RuntimeSettingsPatch } from '../config.ts'
+import { RuntimeSettings, RuntimeSettingsPatch } from '../config.ts'
 import { isDatabaseAway } from '../db/away.ts'
 import { createCallerCheck } from '../http/admin/authenticate.ts'
 import { adminCalls } from '../http/admin/calls.ts'
 import { type ClientAddress, createClientAddress } from '../http/client-address.ts'
 import type { CheckState, HealthCheck } from '../http/health.ts'
 import { relayRoutes, unknownEndpoint } from '../http/relay-routes.ts'
-import { createHttpApp, listen } from '../http/server.ts'
+import { createHttpApp, type HttpParts, listen } from '../http/server.ts'
 import type { Log } from '../lib/log.ts'
 import { sameSecret } from '../lib/same-secret.ts'
-import type { Stack } from '../lib/stack.ts'
 import { VERSION } from '../version.ts'
+import type { Ground } from './ground.ts'
 import type { ReceiptsStatus } from './open-receipts.ts'
 import type { OpenedRelay } from './open-relay.ts'
 import { isShared } from './relay-gauges.ts'
 
 export interface HttpInput {
-  config: Config
   admin: Admin
   relay: OpenedRelay
-  /** Does the database answer? Relaying goes on without it, so the instance stays ready (OPS-5). */
-  isAway(): boolean
-  log: Log
-  stack: Stack
   /** Other processes listen on the same ports (OPS-4). */
   sharesPort: boolean
+}
+
+export interface OpenedHttp {
+  port: number
+  /** `readyz` says from now on that nobody should come here any more. */
+  closeDoor(): void
+  stop(force: boolean): Promise<void>
 }
 
 /** Bun's own limit would answer with a bare 413. Every route that reads a body bounds it itself, and tells so in its dialect (REL-16). */
@@ -34,57 +36,61 @@ const NO_LIMIT_OF_BUN = Number.MAX_SAFE_INTEGER
 /** Usage records that wait for the database: ten of the largest batches. */
 const LONG_BACKLOG = 100_000
 
-export async function openHttp({ config, admin, relay, isAway, log, stack, sharesPort }: HttpInput) {
+export async function openHttp(ground: Ground, { admin, relay, sharesPort }: HttpInput): Promise<OpenedHttp> {
+  const { config, log, stack } = ground
   let open = true
   const clientAddress = createClientAddress(config.trustedProxies)
-  const checks: HealthCheck[] = [
-    { name: 'accepting', check: () => (open ? 'ok' : 'down') },
-    { name: 'counters', check: () => (isShared(relay.countersMode()) ? 'ok' : 'degraded') },
-    { name: 'database', check: () => (isAway() ? 'degraded' : 'ok') },
-    { name: 'journal', check: () => journalState(relay.receipts.status()) },
-    { name: 'usage_records', check: () => (relay.receipts.status().backlog > LONG_BACKLOG ? 'degraded' : 'ok') },
-  ]
-  const { telemetry } = relay
-  const onRefused = telemetry.noteRefusedAdmin
-  const operators = {
-    admin: {
-      calls: adminCalls(admin, { view: RuntimeSettings, patch: RuntimeSettingsPatch }),
-      deps: {
-        authenticate: createCallerCheck({ verifyToken: admin.tokens.verify, clientAddress, log, onRefused }),
-        log,
-        isDatabaseAway,
-      },
-    },
-    metrics: { render: telemetry.render, authenticate: metricsCheck(config.metricsToken, clientAddress, log) },
-  }
-  const routes = relayRoutes({ relay: relay.relay, models: relay.models, keyInfo: relay.keyInfo, clientAddress })
-  const common = { log, version: VERSION, checks, unknownEndpoint }
-  const ownPort = config.adminPort !== null
-  const app = createHttpApp({
-    ...common,
-    relayRoutes: routes,
-    unknownEndpoint,
-    ...(ownPort ? {} : operators),
-  })
-  const maxRequestBytes = NO_LIMIT_OF_BUN
-  const main = listen(app, { host: config.host, port: config.port, maxRequestBytes, sharePort: sharesPort })
-  if (config.adminPort !== null) {
-    const adminApp = createHttpApp({ log, version: VERSION, checks, ...operators })
+  const common = { log, version: VERSION, checks: healthChecks(relay, () => open) }
+  const operators = operatorParts(ground, { admin, relay, clientAddress })
+  const listenOn = (parts: HttpParts, host: string, port: number) =>
+    listen(createHttpApp(parts), { host, port, maxRequestBytes: NO_LIMIT_OF_BUN, sharePort: sharesPort })
+  const { adminPort } = config
+  const clients = { relayRoutes: relayRoutes({ ...relay.endpoints, clientAddress }), unknownEndpoint }
+  const main = listenOn({ ...common, ...clients, ...(adminPort === null ? operators : {}) }, config.host, config.port)
+  if (adminPort !== null) {
     const host = config.adminHost ?? config.host
-    const address = { host, port: config.adminPort, maxRequestBytes, sharePort: sharesPort }
     const own = await stack.use(
       'admin port',
-      () => listen(adminApp, address),
+      () => listenOn({ ...common, ...operators }, host, adminPort),
       (listening) => listening.stop(true),
     )
-    log.info('admin API has an address of its own', { port: own.port, host: address.host })
+    log.info('admin API has an address of its own', { port: own.port, host })
   }
   return {
     port: main.port,
     closeDoor() {
       open = false
     },
-    stop: (force: boolean) => main.stop(force),
+    stop: (force) => main.stop(force),
+  }
+}
+
+function healthChecks({ limits, records, isDatabaseAway: isAway }: OpenedRelay, isOpen: () => boolean): HealthCheck[] {
+  const { status } = records.receipts
+  return [
+    { name: 'accepting', check: () => (isOpen() ? 'ok' : 'down') },
+    { name: 'counters', check: () => (isShared(limits.counters.mode) ? 'ok' : 'degraded') },
+    { name: 'database', check: () => (isAway() ? 'degraded' : 'ok') },
+    { name: 'journal', check: () => journalState(status()) },
+    { name: 'usage_records', check: () => (status().backlog > LONG_BACKLOG ? 'degraded' : 'ok') },
+  ]
+}
+
+type OperatorInput = Pick<HttpInput, 'admin' | 'relay'> & { clientAddress: ClientAddress }
+
+function operatorParts(
+  { config, log }: Ground,
+  { admin, relay, clientAddress }: OperatorInput,
+): Pick<HttpParts, 'admin' | 'metrics'> {
+  const { telemetry } = relay
+  const onRefused = telemetry.noteRefusedAdmin
+  const authenticate = createCallerCheck({ verifyToken: admin.tokens.verify, clientAddress, log, onRefused })
+  return {
+    admin: {
+      calls: adminCalls(admin, { view: RuntimeSettings, patch: RuntimeSettingsPatch }),
+      deps: { authenticate, log, isDatabaseAway },
+    },
+    metrics: { render: telemetry.render, authenticate: metricsCheck(config.metricsToken, clientAddress, log) },
   }
 }
 

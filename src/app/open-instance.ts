@@ -1,13 +1,10 @@
 /** This process as one of several (OPS-4): its sign of life and what it works on (USE-2), whether it leads the jobs, and what jobs need of it. */
 import type { LiveSource } from '../admin/live.ts'
-import type { Config } from '../config.ts'
 import { startLeaderLease } from '../db/leader-lease.ts'
 import type { JobDeps } from '../jobs/jobs.ts'
 import { systemClock } from '../lib/clock.ts'
-import type { Log } from '../lib/log.ts'
-import type { Stack } from '../lib/stack.ts'
+import type { Ground } from './ground.ts'
 import { openLiveKeeper } from './keep-live.ts'
-import type { Data } from './open-data.ts'
 import type { OpenedRelay } from './open-relay.ts'
 
 export interface OpenedInstance {
@@ -15,23 +12,16 @@ export interface OpenedInstance {
   jobs: Pick<JobDeps, 'isLeader' | 'instance' | 'endOverdue'>
 }
 
-export interface InstanceInput {
-  config: Config
-  data: Data
-  relay: Pick<OpenedRelay, 'liveRequests' | 'directory'>
-  log: Log
-  stack: Stack
-}
-
 /** Turns of the leader's lease within the time after which an instance counts as gone. */
 const LEASE_TURNS = 6
 
-export async function openInstance({ config, data, relay, log, stack }: InstanceInput): Promise<OpenedInstance> {
+export async function openInstance(ground: Ground, relay: OpenedRelay): Promise<OpenedInstance> {
+  const { config, data, log, stack } = ground
   const silentMs = config.instanceTimeoutSeconds * 1000
   const keeper = await openLiveKeeper({
     sql: data.database.sql,
     live: relay.liveRequests,
-    directory: relay.directory,
+    directory: relay.accounts.directory,
     shareAfterMs: config.liveShareAfterSeconds * 1000,
     silentMs,
     nowMs: systemClock.nowMs,

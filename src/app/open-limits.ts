@@ -1,9 +1,6 @@
 /** Opens the counters behind limits and money, in memory or shared through Redis (OPS-3, OPS-5), and what has to hear of changes. */
-import type { Config } from '../config.ts'
 import { loadLimitTotals } from '../db/limit-totals.ts'
 import { systemClock } from '../lib/clock.ts'
-import type { Log } from '../lib/log.ts'
-import type { Stack } from '../lib/stack.ts'
 import { within } from '../lib/within.ts'
 import { type CounterNews, createCounterNews } from '../state/counter-news.ts'
 import type { Directory } from '../state/directory.ts'
@@ -11,7 +8,7 @@ import type { KeyUsage } from '../state/key-usage.ts'
 import { createLimiter, type Limiter } from '../state/limiter.ts'
 import { type OpenCounters, openCounters } from '../state/open-counters.ts'
 import type { TotalsLoader } from '../state/totals.ts'
-import type { Data } from './open-data.ts'
+import type { Ground } from './ground.ts'
 
 /** A request waits for it: a database that hangs must not hold it up for longer. */
 const LOADED_WITHIN_MS = 2000
@@ -26,13 +23,9 @@ export interface OpenedLimits {
   keyUsages(ids: readonly string[]): Promise<ReadonlyMap<string, KeyUsage>>
 }
 
-export async function openLimits(
-  config: Config,
-  data: Data,
-  directory: Directory,
-  { log, stack }: { log: Log; stack: Stack },
-): Promise<OpenedLimits> {
-  const nowMs = () => systemClock.nowMs()
+export async function openLimits(ground: Ground, directory: Directory): Promise<OpenedLimits> {
+  const { config, data, log, stack } = ground
+  const { nowMs } = systemClock
   let limiter: Limiter | null = null
   const counters = await stack.use(
     'counters',

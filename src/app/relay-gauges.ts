@@ -1,23 +1,18 @@
 /** What the request path holds right now, for Prometheus (OPS-7). Read at each scrape; a scrape of 100,000 accounts takes 2 ms. */
 import type { AccountPool } from '../core/account-pool.ts'
-import type { ByteBudget } from '../lib/byte-budget.ts'
-import type { ReceiptsStatus } from './open-receipts.ts'
 import type { Telemetry } from './open-telemetry.ts'
+import type { RelayParts } from './relay-deps.ts'
 
-export interface RelayGauges {
-  liveCount(): number
-  queued(): number
-  receipts: { status(): ReceiptsStatus }
-  countersMode(): string
+export interface GaugedParts extends Pick<RelayParts, 'live' | 'capacity' | 'records' | 'limits' | 'accounts'> {
   isDatabaseAway(): boolean
-  pool: AccountPool
-  bodies: ByteBudget
 }
 
-export function addRelayGauges({ gauge }: Telemetry, relay: RelayGauges): void {
-  gauge('turnpike_requests_in_flight', 'Requests that are not settled yet.', relay.liveCount)
-  gauge('turnpike_requests_queued', 'Requests that wait for a free slot of an account.', relay.queued)
-  const waiting = relay.receipts.status
+export function addRelayGauges({ gauge }: Telemetry, parts: GaugedParts): void {
+  const { live, accounts, limits, isDatabaseAway } = parts
+  const { bodies, queue } = parts.capacity
+  gauge('turnpike_requests_in_flight', 'Requests that are not settled yet.', () => live.size)
+  gauge('turnpike_requests_queued', 'Requests that wait for a free slot of an account.', () => queue.size)
+  const waiting = parts.records.receipts.status
   gauge('turnpike_usage_backlog', 'Usage records that the database does not have yet.', () => waiting().backlog)
   gauge(
     'turnpike_flush_lag_seconds',
@@ -27,12 +22,14 @@ export function addRelayGauges({ gauge }: Telemetry, relay: RelayGauges): void {
   gauge('turnpike_journal_bytes', 'Bytes of the usage journal.', () => waiting().journalBytes)
   gauge('turnpike_usage_unjournaled', 'Usage records that are in memory alone.', () => waiting().unjournaled)
   gauge('turnpike_usage_dropped', 'Requests served without a record since the start.', () => waiting().dropped)
-  gauge('turnpike_request_body_bytes', 'Bytes of request bodies held.', () => relay.bodies.held)
-  gauge('turnpike_request_bodies_waiting', 'Requests that wait for room for their body.', () => relay.bodies.waiting)
-  gauge('turnpike_accounts', 'Accounts by state: ready, full, or why they are out.', () => accountStates(relay.pool))
+  gauge('turnpike_request_body_bytes', 'Bytes of request bodies held.', () => bodies.held)
+  gauge('turnpike_request_bodies_waiting', 'Requests that wait for room for their body.', () => bodies.waiting)
+  gauge('turnpike_accounts', 'Accounts by state: ready, full, or why they are out.', () =>
+    accountStates(accounts.directory.pool),
+  )
   gauge('turnpike_degraded', '1: works without this part.', () => [
-    { labels: { part: 'redis' }, value: isShared(relay.countersMode()) ? 0 : 1 },
-    { labels: { part: 'database' }, value: relay.isDatabaseAway() ? 1 : 0 },
+    { labels: { part: 'redis' }, value: isShared(limits.counters.mode) ? 0 : 1 },
+    { labels: { part: 'database' }, value: isDatabaseAway() ? 1 : 0 },
     { labels: { part: 'journal' }, value: waiting().journalFault === null ? 0 : 1 },
   ])
 }
