@@ -58,7 +58,7 @@ function checkAwsCredentials(credentials: AccountCredentials): Fault | null {
 }
 
 /** The path goes on behind a base URL, so it can't have a query or fragment. */
-export function checkUrl(field: string, text: string, policy: OutboundPolicy): Fault | null {
+function checkUrl(field: string, text: string, policy: OutboundPolicy): Fault | null {
   const refusal = refuseOutboundUrl(text, policy)
   if (refusal) return invalid(field, `the URL ${refusal.message}`)
   // The parser would take tabs and line breaks out of it without a word.

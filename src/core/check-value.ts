@@ -83,7 +83,7 @@ function fieldOf(path: string): string {
 export const clip = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text)
 
 /** What a value may be, in words. */
-export function allowedIn(schema: TSchema): string {
+function allowedIn(schema: TSchema): string {
   if (Array.isArray(schema.anyOf)) return allowedInUnion(schema.anyOf)
   if ('const' in schema) return JSON.stringify(schema.const)
   if (schema.type === 'integer' || schema.type === 'number') return numberWords(schema)

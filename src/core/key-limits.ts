@@ -53,7 +53,7 @@ export function keyLimits(key: ApiKey, calendar: CalendarBoundaries): Limit[] {
 }
 
 /** A key's window has three counts that start together: all are kept, also those without a limit, to be shown (KEY-6). */
-export function windowLimits(key: ApiKey): Limit[] {
+function windowLimits(key: ApiKey): Limit[] {
   if (key.rateLimitWindowMinutes <= 0) return []
   const span: Span = { kind: 'window', lengthMs: key.rateLimitWindowMinutes * MINUTE_MS }
   return [

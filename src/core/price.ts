@@ -43,16 +43,16 @@ const fields = {
 const closed = { additionalProperties: false }
 
 /** Rates of a tier: what it leaves out follows from the model's own (see `ratesFor`). */
-export const RatesSchema = Type.Object({ input: rate, output: rate, ...fields }, closed)
+const RatesSchema = Type.Object({ input: rate, output: rate, ...fields }, closed)
 export type Rates = Static<typeof RatesSchema>
 
-export const ServiceTiersSchema = Type.Object(
+const ServiceTiersSchema = Type.Object(
   { flex: Type.Optional(RatesSchema), priority: Type.Optional(RatesSchema), batch: Type.Optional(RatesSchema) },
   closed,
 )
 export type ServiceTiers = Static<typeof ServiceTiersSchema>
 
-export const ContextTierSchema = Type.Object(
+const ContextTierSchema = Type.Object(
   {
     /** Reached when the request's whole input (cache reads and writes included) is *greater* than this. */
     aboveTokens: Type.Integer({ minimum: 1 }),

@@ -4,7 +4,7 @@
  */
 
 /** Nothing lasts beyond the longest window a vendor has, a week, with a day for clocks that differ (ACC-6). */
-export const LONGEST_LIMIT_MS = 8 * 24 * 3_600_000
+const LONGEST_LIMIT_MS = 8 * 24 * 3_600_000
 
 /** Numbers from here on are epoch seconds, not seconds from now: 2001-09-09 as seconds, or 31 years as a wait. */
 const EPOCH_SECONDS_FROM = 1e9

@@ -24,7 +24,7 @@ export function sealProxyCredentials(box: Secretbox, proxyId: string, credential
   return box.seal(JSON.stringify(credentials), contextOf('proxy', proxyId))
 }
 
-export function openProxyCredentials(box: Pick<Secretbox, 'open'>, proxyId: string, sealed: string): ProxyCredentials {
+function openProxyCredentials(box: Pick<Secretbox, 'open'>, proxyId: string, sealed: string): ProxyCredentials {
   return JSON.parse(box.open(sealed, contextOf('proxy', proxyId))) as ProxyCredentials
 }
 

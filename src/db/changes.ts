@@ -8,7 +8,7 @@
 import { sql as query } from 'drizzle-orm'
 import type { Db, Sql } from './client.ts'
 
-export const CHANGE_KINDS = [
+const CHANGE_KINDS = [
   'user',
   'group',
   'key',

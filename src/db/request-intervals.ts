@@ -10,7 +10,7 @@ import { completedIn, executeSorting, type PauseQuery, pauseMs } from './cache-a
 import type { Db } from './client.ts'
 import { asId } from './page.ts'
 
-export const LONGEST_INTERVAL_MINUTES = 120
+const LONGEST_INTERVAL_MINUTES = 120
 const LONGEST_MS = LONGEST_INTERVAL_MINUTES * MINUTE_MS
 
 export interface IntervalQuery extends PauseQuery {

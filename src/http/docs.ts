@@ -13,7 +13,7 @@ import { jsonAnswer, textAnswer } from './answer.ts'
 import { describeCall } from './describe-call.ts'
 
 /** 'unsafe-inline' for styles only: the UI sets style attributes. Images: its icons are data URLs. */
-export const DOCS_POLICY =
+const DOCS_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 

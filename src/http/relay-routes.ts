@@ -122,7 +122,7 @@ function targetOf(request: Request, path: string | undefined): RequestTarget {
 }
 
 /** KEY-2: `?key=` is read and taken out before anything is logged or forwarded; the other parameters keep their bytes. */
-export function takeQueryKey(target: RequestTarget): string | null {
+function takeQueryKey(target: RequestTarget): string | null {
   const { search } = target
   if (!search.includes('key=')) return null
   const key = new URLSearchParams(search).get('key')

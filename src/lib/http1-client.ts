@@ -47,7 +47,7 @@ export interface Http1ClientOptions {
   refuseAddress: ((address: string, host: string) => Error | null) | null
 }
 
-export const HTTP1_CLIENT_DEFAULTS: Http1ClientOptions = {
+const HTTP1_CLIENT_DEFAULTS: Http1ClientOptions = {
   connectTimeoutMs: 10_000,
   // Below the 60 s of common load balancers. Servers that keep less (Node and uvicorn 5 s) close it themselves, which is seen at once.
   idleMs: 55_000,

@@ -171,7 +171,7 @@ const SUFFIX = '.journal'
 const numberOf = (path: string) => Number.parseInt(basename(path), 10)
 
 /** A journal's files in the order in which they were begun. */
-export function listSegments(directory: string): Segment[] {
+function listSegments(directory: string): Segment[] {
   let start = 0
   const names = readdirSync(directory).filter((name) => name.endsWith(SUFFIX))
   return names.sort().map((name) => {

@@ -6,7 +6,7 @@ import { idsIn, joinUrl } from './provider.ts'
 const PUBLIC_BASE_URL = 'https://api.anthropic.com'
 
 /** REL-4. `anthropic-version` passes as the client said it, never changed (REL-19). */
-export const ANTHROPIC_FORWARD_HEADERS: ReadonlySet<string> = new Set([
+const ANTHROPIC_FORWARD_HEADERS: ReadonlySet<string> = new Set([
   'accept-language',
   'content-type',
   'user-agent',
@@ -18,10 +18,10 @@ export const ANTHROPIC_FORWARD_HEADERS: ReadonlySet<string> = new Set([
   'session_id',
   'session-id',
 ])
-export const ANTHROPIC_FORWARD_PREFIXES: readonly string[] = ['x-stainless-']
+const ANTHROPIC_FORWARD_PREFIXES: readonly string[] = ['x-stainless-']
 
 /** The version that the API requires when a client sends none: https://docs.anthropic.com/en/api/versioning */
-export const ANTHROPIC_DEFAULT_HEADERS = {
+const ANTHROPIC_DEFAULT_HEADERS = {
   'content-type': 'application/json',
   'anthropic-version': '2023-06-01',
 } as const

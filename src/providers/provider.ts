@@ -9,7 +9,7 @@ import type { AccountType, Platform, ProtocolId } from '../core/platform.ts'
 import type { ByteFilter, Operation } from '../protocols/protocol.ts'
 import type { ReadLimit, ReadSnapshot } from './limits/limit.ts'
 
-export const PROVIDER_IDS = [
+const PROVIDER_IDS = [
   'openai-key',
   'openai-codex',
   'anthropic-key',

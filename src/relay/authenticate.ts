@@ -33,7 +33,7 @@ export interface AuthenticateDeps extends FindKeyDeps {
 const LONGEST_KEY = 512
 
 /** `authorization: Bearer`, `x-api-key`, `x-goog-api-key`, then the query's `key` (KEY-2). */
-export function readKey(headers: Headers, queryKey: string | null): string | null {
+function readKey(headers: Headers, queryKey: string | null): string | null {
   const authorization = headers.get('authorization')
   if (authorization && authorization.length > 7 && authorization.slice(0, 7).toLowerCase() === 'bearer ') {
     return authorization.slice(7).trim()

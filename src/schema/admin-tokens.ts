@@ -5,7 +5,7 @@ import { createdAt, deletedAt, instant } from './columns.ts'
 import { choice, id, nullable, text, time } from './field.ts'
 import { defineCreate, defineView, fieldsOf } from './resource.ts'
 
-export const ADMIN_ROLES = ['admin', 'viewer'] as const
+const ADMIN_ROLES = ['admin', 'viewer'] as const
 
 export const adminTokens = pgTable(
   'admin_tokens',
@@ -30,7 +30,7 @@ export type AdminTokenRow = typeof adminTokens.$inferSelect
 
 const at = '2026-07-24T18:23:00.000Z'
 
-export const adminTokenFields = fieldsOf<AdminTokenRow>()({
+const adminTokenFields = fieldsOf<AdminTokenRow>()({
   id: id('id', { description: 'The token’s id', example: '01981d5e-7c1a-7b6e-9d39-0b8f5a3c2e1a' }),
   name: text('name', {
     description: 'Unique name, as the audit log shows it',

@@ -42,7 +42,7 @@ const Window = Type.Object({
   remaining_seconds: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
 })
 
-export const apiKeyFields = fieldsOf<LiveApiKey>()({
+const apiKeyFields = fieldsOf<LiveApiKey>()({
   id: id('id', { description: 'The key’s id', example: '01981d5e-7c1a-7b6e-9d39-0b8f5a3c2e15' }),
   name: text('name', { description: 'Name in reports', example: 'laptop', minLength: 1, maxLength: 200 }),
   description: text('description', { description: 'A note for operators', example: 'Ada’s laptop' }),

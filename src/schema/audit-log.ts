@@ -25,7 +25,7 @@ export const auditLog = pgTable(
 
 export type AuditRow = typeof auditLog.$inferSelect
 
-export const auditFields = fieldsOf<AuditRow>()({
+const auditFields = fieldsOf<AuditRow>()({
   id: id('id', { description: 'The entry’s id', example: '01981d5e-7c1a-7b6e-9d39-0b8f5a3c2e1b' }),
   actor: text('actor', { description: 'Name of the admin token', example: 'root' }),
   action: text('action', { description: 'What was done', example: 'account.patch' }),

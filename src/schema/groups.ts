@@ -18,7 +18,7 @@ import { defineCreate, definePatch, defineView, fieldsOf } from './resource.ts'
 import type { UsageSums } from './usage-totals.ts'
 import { SWITCH, users } from './users.ts'
 
-export const GROUP_BILLING_TYPES = ['standard', 'subscription'] as const
+const GROUP_BILLING_TYPES = ['standard', 'subscription'] as const
 
 export const groups = pgTable(
   'groups',
@@ -66,7 +66,7 @@ export type GroupRecord = GroupRow & UsageSums & { userIds: string[] }
 
 const LIMIT = 'list-price cost of one subscription; null: no limit'
 
-export const groupFields = fieldsOf<GroupRecord>()({
+const groupFields = fieldsOf<GroupRecord>()({
   id: id('id', { description: 'The group’s id', example: '01981d5e-7c1a-7b6e-9d39-0b8f5a3c2e11' }),
   name: text('name', { description: 'Unique name', example: 'team-openai', minLength: 1, maxLength: 100 }),
   description: text('description', { description: 'A note for operators', example: 'Research team' }),

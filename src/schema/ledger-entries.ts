@@ -8,8 +8,8 @@ import { createdAt, nano } from './columns.ts'
 import { choice, id, nullable, text, time, usd } from './field.ts'
 import { defineCreate, defineView, fieldsOf } from './resource.ts'
 
-export const LEDGER_KINDS = ['charge', 'refund', 'top_up', 'adjustment', 'reprice'] as const
-export const PAYERS = ['user', 'key'] as const
+const LEDGER_KINDS = ['charge', 'refund', 'top_up', 'adjustment', 'reprice'] as const
+const PAYERS = ['user', 'key'] as const
 export type Payer = (typeof PAYERS)[number]
 
 export const ledgerEntries = pgTable(
@@ -36,7 +36,7 @@ export const ledgerEntries = pgTable(
 
 export type LedgerEntryRow = typeof ledgerEntries.$inferSelect
 
-export const ledgerEntryFields = fieldsOf<LedgerEntryRow>()({
+const ledgerEntryFields = fieldsOf<LedgerEntryRow>()({
   id: id('id', { description: 'The entry’s id', example: '01981d5e-7c1a-7b6e-9d39-0b8f5a3c2e18' }),
   payer: choice('payer', PAYERS, { description: 'Whose balance it moves', example: 'user' }),
   payer_id: id('payerId', { description: 'The user’s or key’s id', example: '01981d5e-7c1a-7b6e-9d39-0b8f5a3c2e10' }),

@@ -105,7 +105,7 @@ export type PriceRow = typeof prices.$inferSelect
 
 const example = '01981d5e-7c1a-7b6e-9d39-0b8f5a3c2e17'
 
-export const priceFields = fieldsOf<PriceRow>()({
+const priceFields = fieldsOf<PriceRow>()({
   id: id('id', { description: 'The row’s id', example }),
   model: text('model', { description: 'Model name', example: 'claude-sonnet-4-5', minLength: 1, maxLength: 300 }),
   platform: nullable(choice('platform', PLATFORMS, { description: 'null: every platform', example: 'anthropic' })),

@@ -32,7 +32,7 @@ export interface ProxyCredentials {
 /** A row as shown, and as bodies give it: credentials in, only whether there are any out. */
 export type ProxyRecord = ProxyRow & { hasCredentials: boolean; username: string | null; password: string | null }
 
-export const proxyFields = fieldsOf<ProxyRecord>()({
+const proxyFields = fieldsOf<ProxyRecord>()({
   id: id('id', { description: 'The proxy’s id', example: '01981d5e-7c1a-7b6e-9d39-0b8f5a3c2e13' }),
   name: text('name', { description: 'Unique name', example: 'frankfurt-1', minLength: 1, maxLength: 100 }),
   url: text('url', {

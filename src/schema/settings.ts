@@ -9,5 +9,3 @@ export const settings = pgTable('settings', {
   /** Name of the admin token behind the change. */
   updatedBy: text('updated_by').notNull(),
 })
-
-export type SettingRow = typeof settings.$inferSelect

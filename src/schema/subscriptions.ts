@@ -49,7 +49,7 @@ export type SubscriptionRecord = SubscriptionRow & { days: number }
 
 const at = '2026-07-24T18:23:00.000Z'
 
-export const subscriptionFields = fieldsOf<SubscriptionRecord>()({
+const subscriptionFields = fieldsOf<SubscriptionRecord>()({
   id: id('id', { description: 'The subscription’s id', example: '01981d5e-7c1a-7b6e-9d39-0b8f5a3c2e16' }),
   user_id: id('userId', { description: 'Who may use the group', example: '01981d5e-7c1a-7b6e-9d39-0b8f5a3c2e10' }),
   group_id: id('groupId', {

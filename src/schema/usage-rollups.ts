@@ -7,7 +7,7 @@
 import { date, index, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
 import { instant, nano, tally, ZERO_NANO } from './columns.ts'
 
-export const ROLLUP_SCOPES = ['all', 'user', 'key', 'account', 'group'] as const
+const ROLLUP_SCOPES = ['all', 'user', 'key', 'account', 'group'] as const
 export type RollupScope = (typeof ROLLUP_SCOPES)[number]
 
 const dimensions = {
@@ -72,8 +72,5 @@ export const usageMonthly = pgTable(
     index('usage_monthly_time').on(table.scope, table.month),
   ],
 )
-
-export type UsageHourlyRow = typeof usageHourly.$inferSelect
-export type UsageDailyRow = typeof usageDaily.$inferSelect
 /** Names of the summed columns, for queries that group them. */
 export const ROLLUP_SUMS = Object.keys(sums()) as (keyof ReturnType<typeof sums>)[]

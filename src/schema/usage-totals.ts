@@ -8,7 +8,7 @@
 import { pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
 import { instant, nano, tally, ZERO_NANO } from './columns.ts'
 
-export const TOTAL_SCOPES = ['user', 'key', 'account', 'group', 'model'] as const
+const TOTAL_SCOPES = ['user', 'key', 'account', 'group', 'model'] as const
 export type TotalScope = (typeof TOTAL_SCOPES)[number]
 
 /** `period` of a total over all time; the others are months in UTC, "2026-07". */

@@ -30,7 +30,7 @@ export type UserRow = typeof users.$inferSelect
 /** A user with what they used so far. */
 export type UserRecord = UserRow & UsageSums
 
-export const userFields = fieldsOf<UserRecord>()({
+const userFields = fieldsOf<UserRecord>()({
   id: id('id', { description: 'The user’s id', example: '01981d5e-7c1a-7b6e-9d39-0b8f5a3c2e10' }),
   email: text('email', {
     description: 'E-mail address; no two users share one, whatever its case',

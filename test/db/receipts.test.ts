@@ -5,7 +5,6 @@ import { findApiKeyById } from '../../src/db/api-keys.ts'
 import { findLedgerDrift, listLedgerEntriesByPayer } from '../../src/db/ledger.ts'
 import { insertReceipts } from '../../src/db/receipts.ts'
 import { findSubscriptionById, insertSubscription } from '../../src/db/subscriptions.ts'
-import { listCostsSince, listUsageTotals } from '../../src/db/usage-totals.ts'
 import { findUserById } from '../../src/db/users.ts'
 import { type FreshDatabase, freshDatabase } from '../support/database.ts'
 import { makeReceipt, NOON } from '../support/receipts.ts'
@@ -163,17 +162,19 @@ describe('a flushed batch', () => {
     ])
   })
 
-  test('after a restart the cost since a day, and totals of a month, are there to start limits from (KEY-5, BIL-12)', async () => {
+  test('an account has its totals of each month beside those of all time (BIL-12)', async () => {
     const { db, sql } = database
     const [key, account] = [await seedKey(db), await seedAccount(db)]
     const use = (createdAtMs: number, costNano: bigint) =>
       makeReceipt({ keyId: key.id, accountId: account.id, costNano, createdAtMs })
-    await insertReceipts(sql, [use(NOON - 24 * HOUR, 1n), use(NOON, 2n), use(NOON + 24 * HOUR, 4n)], UTC)
-    const costs = await listCostsSince(db, 'key', '2026-07-24')
-    expect(costs.find(({ scopeId }) => scopeId === key.id)).toEqual({ scopeId: key.id, costNano: 6n })
-    const month = await listUsageTotals(db, 'account', '2026-07')
-    expect(month.find(({ scopeId }) => scopeId === account.id)).toMatchObject({ requests: 3, upstreamCostNano: 7n })
-    expect(await listUsageTotals(db, 'account', '2026-06')).toEqual([])
+    await insertReceipts(sql, [use(NOON - 30 * 24 * HOUR, 1n), use(NOON, 2n), use(NOON + HOUR, 4n)], UTC)
+    const totals = await sql`select period, requests::int, upstream_cost_nano::int as cost from usage_totals
+      where scope = 'account' and scope_id = ${account.id} order by period`
+    expect([...totals]).toEqual([
+      { period: '', requests: 3, cost: 7 },
+      { period: '2026-06', requests: 1, cost: 1 },
+      { period: '2026-07', requests: 2, cost: 6 },
+    ])
   })
 
   test('a rollup row holds what reports need (USE-12, USE-16)', async () => {

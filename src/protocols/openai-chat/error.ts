@@ -26,7 +26,7 @@ export function openaiErrorBody(denial: Denial): { status: number; body: string 
   return { status, body: JSON.stringify({ error: openaiError(denial) }) }
 }
 
-export function openaiError(denial: Denial): OpenaiError {
+function openaiError(denial: Denial): OpenaiError {
   const { type } = DENIALS[denial.code]
   const { message } = denial
   if (isMoney(denial)) return { message, type, param: null, code: type, reason: denial.code }

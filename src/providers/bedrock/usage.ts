@@ -4,39 +4,16 @@
  * only where the model says nothing: they can disagree (98 output tokens against the model's 130 in one recorded stream).
  */
 import { NO_USAGE, type Usage } from '../../core/usage.ts'
-import { asArray, asCount, asObject, asText, countOf, type JsonObject } from '../../lib/json-values.ts'
+import { asArray, asCount, asObject, countOf, type JsonObject } from '../../lib/json-values.ts'
 import { fromAnthropicUsage } from '../../protocols/anthropic/usage.ts'
 
-export const METRICS_KEY = 'amazon-bedrock-invocationMetrics'
+const METRICS_KEY = 'amazon-bedrock-invocationMetrics'
 
 /** A body, or one event of a stream, parsed. Null: it reports no tokens. */
 export function usageInAnswer(answer: unknown): Usage | null {
   const said = asObject(answer)
   if (!said) return null
   return fromModel(said) ?? fromCounts(asObject(said[METRICS_KEY]), METRICS)
-}
-
-/**
- * Events of a stream in their order, parsed: `metadata` of Converse bare or with its name around it, chunks of `invoke` decoded. The model's
- * last report counts, for Anthropic merged over its events; Bedrock's metrics only when there is none.
- */
-export function usageInStream(events: readonly unknown[]): Usage | null {
-  let anthropic: JsonObject = {}
-  let reported: Usage | null = null
-  let measured: Usage | null = null
-  for (const event of events) {
-    const said = asObject(event)
-    if (!said) continue
-    const usage = asObject(asObject(said.message)?.usage) ?? (asText(said.type) ? asObject(said.usage) : null)
-    if (usage) anthropic = merged(anthropic, usage)
-    else reported = fromModel(said) ?? reported
-    measured = fromCounts(asObject(said[METRICS_KEY]), METRICS) ?? measured
-  }
-  return fromAnthropicUsage(anthropic)?.usage ?? reported ?? measured
-}
-
-function merged(usage: JsonObject, later: JsonObject): JsonObject {
-  return { ...usage, ...Object.fromEntries(Object.entries(later).filter(([, value]) => value !== null)) }
 }
 
 function fromModel(said: JsonObject): Usage | null {

@@ -139,7 +139,7 @@ function expiryOf(said: JsonObject, accessToken: string, nowMs: number): number 
 }
 
 /** The claims of a JWT, unverified: it came over TLS from the one who signed it. What is no JWT has none. */
-export function claimsOf(token: string): JsonObject {
+function claimsOf(token: string): JsonObject {
   const [, payload = ''] = token.split('.')
   const text = Buffer.from(payload, 'base64url').toString('utf8')
   return asObject(parseJson(text)) ?? {}
