@@ -1,16 +1,9 @@
 /**
- * Everything an operator can set before start: environment + optional YAML file → one frozen Config.
- *
- * Knows every setting's name, unit, default and limits, once: `ConfigSchema` is what is parsed, checked, and listed by
- * `turnpike serve --help`. Knows nothing of what the settings do.
- * Invariants: flag > environment > file > default. A value that isn't allowed is refused naming the variable and what it may be;
- * unknown keys in the file are refused (there they can only be mistakes), unknown environment variables are not ours to judge.
- * A variable set to the empty string counts as not set (compose files write `REDIS_URL=`).
+ * Everything an operator can set before start, once: each setting's name, unit, default and limits. This is what is parsed and checked
+ * (./config/read-config), what an operator may change while turnpike runs (./config/runtime-settings), and what `turnpike serve --help` lists.
+ * Knows nothing of what the settings do.
  */
 import { type Static, type TObject, type TSchema, Type } from '@sinclair/typebox'
-import { Value } from '@sinclair/typebox/value'
-import { isTimeZone } from './core/time-text.ts'
-import { parseCidr } from './lib/ip-address.ts'
 
 type Options = {
   unit?: string
@@ -66,8 +59,9 @@ function oauth<const P extends string>(platform: P) {
   ) as Named
 }
 
-/** One property per setting. Its variable is the name in upper case with `_`; seconds, the usual unit, are not written (`variableOf`). */
+/** One property per setting, in the order of the help text. Its variable is the name in upper case with `_`; seconds, the usual unit, are not written (`variableOf`). */
 export const ConfigSchema = Type.Object({
+  // Where it listens, and how it ends.
   port: whole(8080, 'TCP port of the gateway; 0 takes a free one.', { maximum: 65_535 }),
   host: text('0.0.0.0', 'Address to listen on.'),
   workers: whole(1, 'Processes that share the port (OPS-4).', { minimum: 1, maximum: 256 }),
@@ -78,12 +72,28 @@ export const ConfigSchema = Type.Object({
   }),
   shutdownGraceSeconds: seconds(600, 'How long running streams may finish after SIGTERM (OPS-2).'),
 
+  // What it keeps, and under which secrets.
   dataDir: text('./data', 'Folder of the embedded database, the journal and the generated secrets.'),
   databaseUrl: optionalText('Postgres 14 or newer; not set: an embedded one in DATA_DIR (OPS-3).', {
     secret: true,
     pattern: '^postgres(ql)?://.+',
     allowed: 'a URL that starts with postgres://',
   }),
+  adminToken: optionalText('Token of the root administrator; not set: made once and kept in DATA_DIR.', {
+    secret: true,
+  }),
+  encryptionKey: optionalText('Seals stored credentials (ACC-8); not set: made once and kept in DATA_DIR.', {
+    secret: true,
+  }),
+  previousEncryptionKeys: list(
+    [],
+    'Further keys that open what is stored, while ENCRYPTION_KEY is being changed (ACC-8).',
+    {
+      secret: true,
+    },
+  ),
+
+  // Several instances.
   redisUrl: optionalText('Redis shared by the instances; not set: limits live in the process (OPS-3).', {
     secret: true,
     pattern: '^rediss?://.+',
@@ -100,32 +110,25 @@ export const ConfigSchema = Type.Object({
       minimum: 1,
     },
   ),
-  adminToken: optionalText('Token of the root administrator; not set: made once and kept in DATA_DIR.', {
-    secret: true,
-  }),
-  encryptionKey: optionalText('Seals stored credentials (ACC-8); not set: made once and kept in DATA_DIR.', {
-    secret: true,
-  }),
-  previousEncryptionKeys: list(
-    [],
-    'Further keys that open what is stored, while ENCRYPTION_KEY is being changed (ACC-8).',
+  liveShareAfterSeconds: seconds(5, 'After so long a running request is shown by the other instances too (USE-2).'),
+  instanceTimeoutSeconds: seconds(
+    30,
+    'After so long without a sign of life an instance counts as gone (USE-3, OPS-4).',
     {
-      secret: true,
+      minimum: 1,
+      maximum: 3600,
     },
   ),
 
-  ...oauth('Openai'),
-  ...oauth('Anthropic'),
-  ...oauth('Gemini'),
-
+  // How it works as a whole.
   runMode: oneOf(['standard', 'simple'], 'simple: usage is recorded but nobody is charged (ACC-13).'),
   apiKeyPrefix: text('tp_', 'How API keys begin (KEY-1).', {
     pattern: '^[A-Za-z0-9_-]{1,20}$',
     allowed: '1 to 20 of A-Z a-z 0-9 _ -',
   }),
   timezone: text('UTC', 'Time zone of days and hours in reports.', { allowed: 'an IANA name, like Europe/Berlin' }),
-  logLevel: oneOf(['info', 'debug', 'warn', 'error', 'off'], 'Least weighty event that is logged (OPS-8).'),
 
+  // One request, from its body to its last byte.
   maxBodyBytes: whole(64 * 1024 * 1024, 'Largest request body (REL-16).', {
     unit: 'bytes',
     minimum: 1024,
@@ -135,10 +138,6 @@ export const ConfigSchema = Type.Object({
     512 * 1024 * 1024,
     'What the bodies of all requests may take together; beyond it large ones wait a moment, then get 503 (OPS-11).',
     { unit: 'bytes', minimum: 1024 * 1024 },
-  ),
-  upstreamTransport: oneOf(
-    ['socket', 'fetch'],
-    "Upstream connections: our own HTTP/1.1 client over sockets, or Bun's fetch, which takes more CPU.",
   ),
   connectTimeoutSeconds: seconds(10, 'Time to connect to an upstream (REL-15).'),
   firstByteTimeoutSeconds: seconds(600, "Time until an upstream's first byte; thinking models take minutes (REL-15)."),
@@ -152,6 +151,13 @@ export const ConfigSchema = Type.Object({
   ),
   drainTimeoutSeconds: seconds(60, 'Longest drain after the client left (REL-14).'),
   maxRetryAfterSeconds: seconds(60, 'Largest retry-after passed on to clients (REL-19).'),
+  upstreamTransport: oneOf(
+    ['socket', 'fetch'],
+    "Upstream connections: our own HTTP/1.1 client over sockets, or Bun's fetch, which takes more CPU.",
+  ),
+  allowPrivateUpstreams: flag(true, 'Account URLs and proxies may point into private networks (OPS-10).'),
+
+  // Choosing accounts.
   maxAttempts: whole(5, 'Accounts tried for one request (ACC-5).', { minimum: 1, maximum: 100 }),
   failoverBudgetSeconds: seconds(60, 'After so long no further account is tried for a request (ACC-5).'),
   stickyWaitMs: milliseconds(1000, "How long a session waits for its account's free slot before it moves (ACC-4)."),
@@ -159,8 +165,8 @@ export const ConfigSchema = Type.Object({
     maximum: 1_000_000,
   }),
   queueTimeoutMs: milliseconds(10_000, 'Longest wait in that queue (ACC-7).'),
-  allowPrivateUpstreams: flag(true, 'Account URLs and proxies may point into private networks (OPS-10).'),
 
+  // Money.
   unpricedModels: oneOf(['allow', 'deny'], 'Serve models that have no price? (BIL-3)'),
   defaultRateMultiplier: Type.Number({
     default: 1,
@@ -168,9 +174,12 @@ export const ConfigSchema = Type.Object({
     minimum: 0,
     maximum: 1000,
   }),
-  reserveOutputTokens: whole(4096, 'Output assumed when money is reserved and the request names no cap (BIL-7).'),
+  reserveOutputTokens: whole(4096, 'Output assumed when money is reserved and the request names no cap (BIL-7).', {
+    unit: 'tokens',
+  }),
   priceSource: optionalText('File or URL from which prices are refreshed (BIL-2).'),
 
+  // Records on their way, and what is kept of requests.
   journalMaxBytes: whole(1024 ** 3, 'Largest usage journal on disk (OPS-1).', { unit: 'bytes', minimum: 1024 * 1024 }),
   journalFull: oneOf(['refuse', 'unmetered'], 'When the journal is full: refuse requests, or go on unmetered (OPS-1).'),
   journalSync: oneOf(
@@ -182,15 +191,6 @@ export const ConfigSchema = Type.Object({
   }),
   flushSize: whole(1000, 'Usage records written at once (USE-9).', { minimum: 1, maximum: 10_000 }),
   flushIntervalMs: milliseconds(1000, 'Longest a usage record waits to be written (USE-9).', { minimum: 10 }),
-  liveShareAfterSeconds: seconds(5, 'After so long a running request is shown by the other instances too (USE-2).'),
-  instanceTimeoutSeconds: seconds(
-    30,
-    'After so long without a sign of life an instance counts as gone (USE-3, OPS-4).',
-    {
-      minimum: 1,
-      maximum: 3600,
-    },
-  ),
   retentionDays: whole(90, 'Usage records older than this are deleted; 0: never (USE-18).', {
     unit: 'days',
     maximum: 36_500,
@@ -204,6 +204,10 @@ export const ConfigSchema = Type.Object({
     unit: 'bytes',
     maximum: 16 * 1024 * 1024,
   }),
+
+  // Watching it.
+  logLevel: oneOf(['info', 'debug', 'warn', 'error', 'off'], 'Least weighty event that is logged (OPS-8).'),
+  metricsToken: optionalText('Bearer token that /metrics asks for; not set: none (OPS-7).', { secret: true }),
   otelExporterOtlpEndpoint: optionalText('Where OpenTelemetry traces are sent; not set: nowhere (OPS-7).', {
     pattern: '^https?://.+',
     allowed: 'an http(s) URL',
@@ -213,66 +217,16 @@ export const ConfigSchema = Type.Object({
     pattern: '^[\\w-]+=[\\x20-\\x7e]+$',
     allowed: 'name=value pairs, separated by commas',
   }),
-  metricsToken: optionalText('Bearer token that /metrics asks for; not set: none (OPS-7).', { secret: true }),
+
+  // Signing in to platforms.
+  ...oauth('Openai'),
+  ...oauth('Anthropic'),
+  ...oauth('Gemini'),
 })
 
 export type Config = Readonly<Static<typeof ConfigSchema>>
-type SettingName = keyof Config & string
-const SETTINGS = Object.entries(ConfigSchema.properties) as [SettingName, TSchema][]
-
-/** Settings that an operator may change while turnpike runs (`/admin/settings`); the others need a start. */
-const RUNTIME: readonly SettingName[] = [
-  'connectTimeoutSeconds',
-  'firstByteTimeoutSeconds',
-  'streamIdleTimeoutSeconds',
-  'requestTimeoutSeconds',
-  'sseKeepaliveSeconds',
-  'commitWaitMs',
-  'onClientDisconnect',
-  'drainTimeoutSeconds',
-  'maxRetryAfterSeconds',
-  'maxAttempts',
-  'failoverBudgetSeconds',
-  'stickyWaitMs',
-  'queueSize',
-  'queueTimeoutMs',
-  'allowPrivateUpstreams',
-  'unpricedModels',
-  'defaultRateMultiplier',
-  'reserveOutputTokens',
-  'retentionDays',
-  'statisticsEnabled',
-  'recordClientIp',
-  'recordHeaders',
-  'recordBodies',
-  'recordBodyBytes',
-  'redisDown',
-]
-
-export interface ConfigSources {
-  environment: Readonly<Record<string, string | undefined>>
-  /** Text of the YAML file. */
-  fileText?: string | null
-  /** Options of the command line, by setting's name. */
-  flags?: Readonly<Partial<Record<SettingName, string>>>
-}
-
-/** A Config, or every problem found: one sentence each, fit to be shown (a secret's value never is). */
-export async function readConfig(sources: ConfigSources): Promise<Config | { problems: string[] }> {
-  const { environment, fileText, flags = {} } = sources
-  const file = await readFile(fileText ?? '')
-  const problems = [...file.problems]
-  const config: Record<string, unknown> = {}
-  for (const [name, schema] of SETTINGS) {
-    const variable = variableOf(name)
-    const given = [flags[name], environment[variable], file.values[wireNameOf(name)]]
-    const raw = given.find((value) => value !== undefined && value !== null && value !== '')
-    const value = raw === undefined ? structuredClone(schema.default) : coerce(schema, raw)
-    if (isAllowed(name, schema, value)) config[name] = Array.isArray(value) ? Object.freeze(value) : value
-    else problems.push(`${variable} must be ${allowedIn(schema)}${schema.secret ? '' : `, not ${shown(raw)}`}`)
-  }
-  return problems.length > 0 ? { problems } : (Object.freeze(config) as Config)
-}
+export type SettingName = keyof Config & string
+export const SETTINGS = Object.entries(ConfigSchema.properties) as [SettingName, TSchema][]
 
 /** `firstByteTimeoutSeconds` → `FIRST_BYTE_TIMEOUT`, `commitWaitMs` → `COMMIT_WAIT_MS`. */
 export function variableOf(name: string): string {
@@ -282,109 +236,18 @@ export function variableOf(name: string): string {
     .toUpperCase()
 }
 
-/** The run-time settings by their names on the wire. */
-export const RuntimeSettings: TObject = Type.Object(
-  Object.fromEntries(RUNTIME.map((name) => [wireNameOf(name), ConfigSchema.properties[name]])),
-  { title: 'Settings', additionalProperties: false },
-)
-
-/** What an operator may send: any of them; null takes the stored value away, so that the environment's holds again. */
-export const RuntimeSettingsPatch: TObject = Type.Object(
-  Object.fromEntries(
-    RUNTIME.map((name) => {
-      const { default: _, description, ...bare } = ConfigSchema.properties[name]
-      return [wireNameOf(name), Type.Optional(Type.Union([bare as TSchema, Type.Null()], { description }))]
-    }),
-  ),
-  { title: 'SettingsPatch', additionalProperties: false, minProperties: 1 },
-)
-
-/** The run-time settings of a Config, by their names on the wire. */
-export function runtimeSettingsOf(config: Config): Record<string, unknown> {
-  return Object.fromEntries(RUNTIME.map((name) => [wireNameOf(name), config[name]]))
-}
-
-/** A Config with what operators stored laid over it. What is stored but no longer allowed (an older version's) is passed over. */
-export function withRuntimeSettings(config: Config, stored: Readonly<Record<string, unknown>>): Config {
-  const changed: Record<string, unknown> = { ...config }
-  for (const name of RUNTIME) {
-    const value = stored[wireNameOf(name)]
-    if (value !== undefined && isAllowed(name, ConfigSchema.properties[name], value)) changed[name] = value
-  }
-  return Object.freeze(changed) as Config
-}
-
-function wireNameOf(name: string): string {
+/** On the wire and in the file. */
+export function wireNameOf(name: string): string {
   return variableOf(name).toLowerCase()
 }
 
 /** One line per setting for `turnpike serve --help`: variable, default and unit, what it does, what it may be. */
 export function describeSettings(schema: TObject = ConfigSchema): string[] {
+  const width = Math.max(...Object.keys(schema.properties).map((name) => variableOf(name).length))
   return Object.entries(schema.properties).map(([name, setting]) => {
     const fallback = Array.isArray(setting.default) ? setting.default.join(',') : String(setting.default ?? '')
     const start = fallback === '' ? '' : `[${fallback}${setting.unit ? ` ${setting.unit}` : ''}] `
     const choice = setting.values ? ` One of ${setting.values.join(', ')}.` : ''
-    return `  ${variableOf(name).padEnd(28)} ${start}${setting.description}${choice}`
+    return `  ${variableOf(name).padEnd(width)} ${start}${setting.description}${choice}`
   })
-}
-
-async function readFile(fileText: string): Promise<{ values: Record<string, unknown>; problems: string[] }> {
-  if (fileText.trim() === '') return { values: {}, problems: [] }
-  // Loaded only for those who have a file: it takes longer than everything else here. It knows lines and repeated keys.
-  const { parseDocument } = await import('yaml')
-  const document = parseDocument(fileText)
-  const fault = document.errors[0]
-  if (fault) return { values: {}, problems: [`the config file is not valid YAML: ${fault.message.split('\n')[0]}`] }
-  const values: unknown = document.toJS() ?? {}
-  if (typeof values !== 'object' || values === null || Array.isArray(values)) {
-    return { values: {}, problems: ['the config file must be a map of settings to values'] }
-  }
-  const known = new Set(SETTINGS.map(([name]) => wireNameOf(name)))
-  const unknown = Object.keys(values).filter((key) => !known.has(key))
-  const problems = unknown.map((key) => `the config file has an unknown setting "${key}"`)
-  return { values: values as Record<string, unknown>, problems }
-}
-
-const YES = ['true', '1', 'yes', 'on']
-const NO = ['false', '0', 'no', 'off']
-
-/** Text from the environment → the setting's type. What doesn't fit is returned as it is, to be refused by the check. */
-function coerce(schema: TSchema, raw: unknown): unknown {
-  const type = schema.type ?? schema.anyOf?.[0]?.type
-  if (type === 'string' && typeof raw === 'number') return String(raw)
-  if (typeof raw !== 'string') return raw
-  const trimmed = raw.trim()
-  if (type === 'integer' || type === 'number') return /^-?\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : raw
-  if (type === 'boolean' && YES.includes(trimmed.toLowerCase())) return true
-  if (type === 'boolean' && NO.includes(trimmed.toLowerCase())) return false
-  if (type === 'array') return trimmed.split(',').flatMap((part) => part.trim() || [])
-  return trimmed
-}
-
-function isAllowed(name: SettingName, schema: TSchema, value: unknown): boolean {
-  if (!Value.Check(schema, value)) return false
-  if (name === 'trustedProxies') return (value as string[]).every((range) => parseCidr(range) !== null)
-  return name !== 'timezone' || isTimeZone(String(value))
-}
-
-function allowedIn(schema: TSchema): string {
-  if (schema.allowed) return schema.allowed
-  if (schema.values) return `one of ${schema.values.join(', ')}`
-  const type = schema.type ?? schema.anyOf?.[0]?.type
-  if (type === 'boolean') return 'true or false'
-  if (type === 'integer' || type === 'number') {
-    const unit = schema.unit ? ` (${schema.unit})` : ''
-    const { minimum = 0, maximum } = schema
-    const range =
-      maximum === undefined || maximum === Number.MAX_SAFE_INTEGER
-        ? `of at least ${minimum}`
-        : `from ${minimum} to ${maximum}`
-    return `a ${type === 'integer' ? 'whole number' : 'number'} ${range}${unit}`
-  }
-  return type === 'array' ? 'a list, separated by commas' : 'text'
-}
-
-function shown(raw: unknown): string {
-  const plain = typeof raw === 'string' ? raw : JSON.stringify(raw)
-  return JSON.stringify(plain.length > 60 ? `${plain.slice(0, 60)}…` : plain)
 }

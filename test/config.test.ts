@@ -1,14 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import {
-  type Config,
-  ConfigSchema,
-  describeSettings,
-  RuntimeSettings,
-  readConfig,
-  runtimeSettingsOf,
-  variableOf,
-  withRuntimeSettings,
-} from '../src/config.ts'
+import { readConfig } from '../src/config/read-config.ts'
+import { RuntimeSettings, runtimeSettingsOf, withRuntimeSettings } from '../src/config/runtime-settings.ts'
+import { type Config, ConfigSchema, describeSettings, variableOf } from '../src/config.ts'
 
 async function read(environment: Record<string, string>, fileText?: string, flags = {}): Promise<Config> {
   const config = await readConfig({ environment, fileText, flags })

@@ -2,7 +2,7 @@
 import type { ActivityCache } from '../admin/activity-cache.ts'
 import { type Admin, createAdmin } from '../admin/admin.ts'
 import type { LiveSource } from '../admin/live.ts'
-import { runtimeSettingsOf } from '../config.ts'
+import { runtimeSettingsOf } from '../config/runtime-settings.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Ground } from './ground.ts'
 import type { Ears } from './hear-changes.ts'

@@ -1,6 +1,6 @@
 /** Puts the HTTP side together: client endpoints, admin API with its docs, health, one port or two (OPS-9). */
 import type { Admin } from '../admin/admin.ts'
-import { RuntimeSettings, RuntimeSettingsPatch } from '../config.ts'
+import { RuntimeSettings, RuntimeSettingsPatch } from '../config/runtime-settings.ts'
 import { isDatabaseAway } from '../db/away.ts'
 import { createCallerCheck } from '../http/admin/authenticate.ts'
 import { adminCalls } from '../http/admin/calls.ts'

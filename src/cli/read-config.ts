@@ -1,6 +1,7 @@
 /** The Config of a command: environment, `--config FILE`, and the options that are settings. */
 import { readFileSync } from 'node:fs'
-import { type Config, readConfig } from '../config.ts'
+import { readConfig } from '../config/read-config.ts'
+import type { Config } from '../config.ts'
 import { type CommandInput, WrongUse } from './command.ts'
 
 export async function configOf(

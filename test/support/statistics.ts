@@ -2,7 +2,7 @@
 import { CLI_ACTOR } from '../../src/admin/actor.ts'
 import { createStatisticsAdmin } from '../../src/admin/statistics.ts'
 import { openStatistics } from '../../src/app/open-statistics.ts'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/read-config.ts'
 import type { Receipt } from '../../src/core/receipt.ts'
 import { insertReceipts } from '../../src/db/receipts.ts'
 import { upsertSettings } from '../../src/db/settings.ts'
