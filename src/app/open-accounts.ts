@@ -1,7 +1,7 @@
 /**
  * What is known of users, keys, groups and accounts (the directory), and how each account does (its health).
  *
- * Read whole at the start, then one by one as changes are heard of (./hear-changes); what health learns here is written where operators and
+ * Read whole at the start, then one by one as changes are heard of (./follow-changes); what health learns here is written where operators and
  * other instances see it (./keep-health).
  * If it fails: at the start, the start fails; later, what was known stays in use.
  */

@@ -66,11 +66,11 @@ export async function openRelay(ground: Ground): Promise<OpenedRelay> {
   if ((await records.receipts.adopt()) > 0) await accounts.load()
   const upstream = await openUpstream(ground)
   const capacity = await openCapacity(ground, accounts.directory.pool, limits.counters.counters)
-  const signing = openCredentials({
+  const opened = openCredentials({
     ...{ config, database: data.database, box: data.box, log, gate: upstream.gate },
     onStored: (accountId) => accounts.directory.reload('account', accountId),
   })
-  const { credentials } = signing
+  const { credentials } = opened
   const { outbound } = upstream
   const settings = toRelaySettings(config)
   const control = createRelayControl({ settings, outbound, live, enableStatistics: records.statistics.loader.enable })
@@ -92,7 +92,7 @@ export async function openRelay(ground: Ground): Promise<OpenedRelay> {
   return {
     ...{ accounts, prices, limits, records, credentials, outbound, telemetry, control, isDatabaseAway },
     ...openEndpoints(ground, parts),
-    access: toAccess(signing, upstream.upstream, prices.prices.bookFor),
+    access: toAccess(opened, upstream.upstream, prices.prices.bookFor),
   }
 }
 
