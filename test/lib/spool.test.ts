@@ -100,7 +100,11 @@ describe('a spool', () => {
   })
 
   test('without room on the disk items wait in memory, and go to the journal as soon as it has room (OPS-1)', async () => {
-    const { spool, add, state, directory, written } = setUp({ everyMs: 100_000, longestPauseMs: 100_000 })
+    const { spool, add, state, directory, written } = setUp({
+      mostItems: 100,
+      everyMs: 100_000,
+      longestPauseMs: 100_000,
+    })
     add(0)
     state.hasRoom = false
     for (const item of upTo(3, 1)) expect(add(item)).toBe(true)
