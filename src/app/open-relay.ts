@@ -22,6 +22,7 @@ import { createWatchdog } from '../lib/watchdog.ts'
 import { PROTOCOLS } from '../protocols/table.ts'
 import { providerFor } from '../providers/table.ts'
 import { createFetchUpstream } from '../relay/fetch-upstream.ts'
+import type { Exchange } from '../relay/exchange.ts'
 import { createKeyInfo, type KeyInfo } from '../relay/key-info.ts'
 import { createLiveRequests, type LiveRequests } from '../relay/live-requests.ts'
 import { createModels, type Models } from '../relay/models.ts'
@@ -36,6 +37,7 @@ import { createHealth, type Health, type HealthChange } from '../state/health.ts
 import { createKeyAttempts, type KeyAttempts } from '../state/key-attempts.ts'
 import { openSharing } from '../state/open-sharing.ts'
 import type { Prices } from '../state/price-book.ts'
+import { createAccept } from './accept-receipt.ts'
 import { createDirectoryLoader } from './directory-loader.ts'
 import { openHealthKeeper } from './keep-health.ts'
 import { openRecordingKeeper } from './keep-recordings.ts'
@@ -171,6 +173,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     onSlowed: (clientIp) => log.warn('wrong API keys from one address are slowed', { clientIp }),
   })
   let closed = false
+  const live = new Set<Exchange>()
   const deps: RelayDeps = {
     nowMs,
     settings,
@@ -184,19 +187,20 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     upstream,
     credentials,
     watchdog,
-    live: new Set(),
+    live,
     limiter: limits.limiter,
     findSubscription: directory.findSubscription,
     prices: (account) => prices.bookFor(account?.id ?? null),
-    accept(receipt, exchange) {
-      const recorded = receipts.add(receipt)
-      if (recorded) void recorded.then(() => deps.live.delete(exchange))
-      else deps.live.delete(exchange)
-      statistics.stats.record(receipt)
-      if (exchange.recording) recordings.add(exchange.recording.finish(exchange))
-      telemetry.note(receipt, exchange)
-      return recorded
-    },
+    accept: createAccept({
+      add: receipts.add,
+      live,
+      listeners: [
+        statistics.stats.record,
+        (_, exchange) => exchange.recording && recordings.add(exchange.recording.finish(exchange)),
+        telemetry.note,
+      ],
+      log,
+    }),
     closed: () => (closed ? deny('shutting_down', 'The gateway is restarting; try again.', 1) : receipts.refusal()),
     onUnauthenticated: telemetry.noteRefusedKey,
     onFirstUse: createExpiryStarter(data, log),
