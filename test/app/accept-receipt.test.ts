@@ -21,12 +21,10 @@ function opened(add: (receipt: Receipt) => Promise<void> | null, listeners: ((re
 test('a fault in one place keeps a receipt from no other, and the request leaves the live ones (BIL-13, OPS-2)', () => {
   const told: string[] = []
   const receipt = makeReceipt()
-  const { accept, exchange, live, lines } = opened(() => null, [
-    fault,
-    ({ id }) => void told.push(id),
-    fault,
-    ({ id }) => void told.push(id),
-  ])
+  const { accept, exchange, live, lines } = opened(
+    () => null,
+    [fault, ({ id }) => void told.push(id), fault, ({ id }) => void told.push(id)],
+  )
   expect(accept(receipt, exchange)).toBeNull()
   expect(told).toEqual([receipt.id, receipt.id])
   expect(live.size).toBe(0)
