@@ -7,6 +7,7 @@
 import { createActivityCache } from './admin/activity-cache.ts'
 import { createAdmin } from './admin/admin.ts'
 import type { AdminToken } from './admin/secrets.ts'
+import { createFoundRecords } from './app/found-records.ts'
 import { type Hearing, hearChanges } from './app/hear-changes.ts'
 import { openData } from './app/open-data.ts'
 import { openHttp } from './app/open-http.ts'
@@ -92,6 +93,7 @@ export async function startApp(config: Config, given?: StartOptions): Promise<Ap
       ...instance.jobs,
       retentionDays: async () => (await effective()).retentionDays,
       adoptJournals: relay.receipts.adopt,
+      onRecordsFound: createFoundRecords(relay.telemetry, relay.statistics.loader),
     }
     await stack.use(
       'jobs',

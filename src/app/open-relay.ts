@@ -34,7 +34,7 @@ import type { Upstream } from '../relay/upstream.ts'
 import type { CounterNews } from '../state/counter-news.ts'
 import { createDirectory, type Directory, platformPool } from '../state/directory.ts'
 import { createHealth, type Health, type HealthChange } from '../state/health.ts'
-import { createKeyAttempts, type KeyAttempts } from '../state/key-attempts.ts'
+import { createKeyAttempts } from '../state/key-attempts.ts'
 import { openSharing } from '../state/open-sharing.ts'
 import type { Prices } from '../state/price-book.ts'
 import { createAccept } from './accept-receipt.ts'
@@ -62,8 +62,6 @@ export interface OpenedRelay {
   directory: Directory
   /** Reads everything again, after changes may have been missed. */
   loadDirectory(): Promise<void>
-  /** Its counts are for the metrics (KEY-14). */
-  keyAttempts: KeyAttempts
   health: Health
   /** What changed behind the counters' back (top-ups, edits) is told here. */
   news: CounterNews
@@ -212,13 +210,14 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     countersMode: () => limits.counters.mode,
     receipts,
   }
-  addRelayGauges(telemetry, { ...shown, queued: () => queue.size, pool: directory.pool, bodies })
+  addRelayGauges(telemetry, { ...shown, queued: () => queue.size, pool: directory.pool, bodies, keyAttempts })
   return {
     ...shown,
     relay: createRelay(deps),
     keyInfo: createKeyInfo({
       directory,
       keyAttempts,
+      onUnauthenticated: telemetry.noteRefusedKey,
       limiter: limits.limiter,
       loadTotals: limits.loadTotals,
       nowMs,
@@ -227,6 +226,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     models: createModels({
       directory,
       keyAttempts,
+      onUnauthenticated: telemetry.noteRefusedKey,
       upstream,
       credentials,
       simple: config.runMode === 'simple',
@@ -242,7 +242,6 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     probeProxy: createProxyProbe({ upstream }),
     directory,
     loadDirectory,
-    keyAttempts,
     health,
     news: limits.news,
     distrustCounters: limits.limiter.distrust,
@@ -254,6 +253,9 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     reloadPrices,
     configure(changed) {
       Object.assign(settings, toRelaySettings(changed))
+      queue.resize(changed.queueSize)
+      upstream.limitConnect?.(settings.connectTimeoutMs)
+      limits.counters.setRedisDown(changed.redisDown)
       statistics.loader.enable(changed.statisticsEnabled)
       outbound.allowPrivate = changed.allowPrivateUpstreams
     },

@@ -1,6 +1,7 @@
 /** What the request path holds right now, for Prometheus (OPS-7). Read at each scrape; a scrape of 100,000 accounts takes 2 ms. */
 import type { AccountPool } from '../core/account-pool.ts'
 import type { ByteBudget } from '../lib/byte-budget.ts'
+import type { KeyAttempts } from '../state/key-attempts.ts'
 import type { ReceiptsStatus } from './open-receipts.ts'
 import type { Telemetry } from './open-telemetry.ts'
 
@@ -12,9 +13,10 @@ export interface RelayGauges {
   isDatabaseAway(): boolean
   pool: AccountPool
   bodies: ByteBudget
+  keyAttempts: Pick<KeyAttempts, 'counts'>
 }
 
-export function addRelayGauges({ gauge }: Telemetry, relay: RelayGauges): void {
+export function addRelayGauges({ gauge, counter }: Telemetry, relay: RelayGauges): void {
   gauge('turnpike_requests_in_flight', 'Requests that are not settled yet.', relay.liveCount)
   gauge('turnpike_requests_queued', 'Requests that wait for a free slot of an account.', relay.queued)
   const waiting = relay.receipts.status
@@ -29,6 +31,9 @@ export function addRelayGauges({ gauge }: Telemetry, relay: RelayGauges): void {
   gauge('turnpike_usage_dropped', 'Requests served without a record since the start.', () => waiting().dropped)
   gauge('turnpike_request_body_bytes', 'Bytes of request bodies held.', () => relay.bodies.held)
   gauge('turnpike_request_bodies_waiting', 'Requests that wait for room for their body.', () => relay.bodies.waiting)
+  const { counts } = relay.keyAttempts
+  counter('turnpike_wrong_keys_total', 'Wrong API keys that were sent.', () => counts.wrong)
+  counter('turnpike_slowed_keys_total', 'Of them, those that were told to wait.', () => counts.slowed)
   gauge('turnpike_accounts', 'Accounts by state: ready, full, or why they are out.', () => accountStates(relay.pool))
   gauge('turnpike_degraded', '1: works without this part.', () => [
     { labels: { part: 'redis' }, value: isShared(relay.countersMode()) ? 0 : 1 },

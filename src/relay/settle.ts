@@ -183,6 +183,11 @@ function estimates(exchange: Exchange, outcome: Progress, price: ResolvedPrice |
   const relayedTokens = generates ? estimateRelayedTokens({ ...about, relayedBytes, streamed: stream }) : 0
   return {
     relayedTokens: relayedBytes > 0 ? relayedTokens : null,
-    estimatedInputTokens: estimateTokens({ ...about, bodyBytes: exchange.body.length, generates }).input,
+    estimatedInputTokens: estimateTokens({
+      ...about,
+      bodyBytes: exchange.body.length,
+      generates,
+      assumedOutputTokens: 0,
+    }).input,
   }
 }

@@ -94,6 +94,7 @@ function valuesOf(record: Row): Record<string, bigint> {
 }
 
 function add(sums: Sums, name: string, values: Record<string, bigint | undefined>): void {
-  const row = (sums[name] ??= {})
+  const row = sums[name] ?? {}
+  sums[name] = row
   for (const [column, value = 0n] of Object.entries(values)) row[column] = (row[column] ?? 0n) + value
 }
