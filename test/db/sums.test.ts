@@ -3,12 +3,14 @@ import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { toLostReceipt } from '../../src/core/lost-request.ts'
 import { NO_COSTS, type Receipt } from '../../src/core/receipt.ts'
+import { migrate } from '../../src/db/migrate.ts'
+import { MIGRATIONS } from '../../src/db/migrations.gen.ts'
 import { deleteUsageRecordsBefore } from '../../src/db/partitions.ts'
 import { insertReceipts } from '../../src/db/receipts.ts'
 import { listUnpricedForUpdate, updateRepriced } from '../../src/db/reprice.ts'
 import { findHourDrift, findRollupDrift, findTotalsDrift } from '../../src/db/totals-drift.ts'
 import { newId } from '../../src/lib/ids.ts'
-import { type FreshDatabase, withDatabase } from '../support/database.ts'
+import { type FreshDatabase, freshDatabase, withDatabase } from '../support/database.ts'
 import { makeLive } from '../support/live.ts'
 import { plainSums, storedSums } from '../support/plain-sums.ts'
 import { makeReceipt } from '../support/receipts.ts'
@@ -126,4 +128,61 @@ test('doctor finds a day or month that is not the sum of its parts, in any colum
     expect(await findRollupDrift(sql)).toMatchObject([{ of: 'usage_monthly all ' }])
     await sql`update usage_daily set error_requests = error_requests + 1`
     expect((await findRollupDrift(sql)).map(({ of }) => of)).toEqual(['usage_daily all ', 'usage_monthly all '])
+  }))
+
+/** What a turnpike of the second migration had written of a request without key, user, account and group. */
+async function writeAsBefore({ sql }: FreshDatabase, record: { at: string; status: string; httpStatus: number }) {
+  const { at, status, httpStatus } = record
+  await sql`
+    insert into usage_records (id, created_at, finished_at, platform, protocol, endpoint, model, input_tokens, output_tokens,
+      cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, reasoning_tokens, total_tokens, input_cost_nano,
+      output_cost_nano, cache_write_cost_nano, cache_read_cost_nano, request_cost_nano, cost_nano, charged_nano,
+      upstream_cost_nano, priced, metering, billing_type, stream, status, http_status, duration_ms, attempts)
+    values (${newId(Date.parse(at))}, ${at}, ${at}, 'openai', 'openai-chat', '/v1/chat/completions', 'gpt-5', 3, 0, 0, 0, 0, 0, 3,
+      7, 0, 0, 0, 0, 7, 0, 0, true, 'measured', 'none', false, ${status}, ${httpStatus}, 20, '[]')`
+  const completed = status === 'completed' ? 1 : 0
+  const sums = sql`1, ${completed}, ${1 - completed}, 3, 7, 20`
+  await sql`
+    insert into usage_hourly (hour, scope, scope_id, platform, model, requests, completed_requests, failed_requests,
+      input_tokens, cost_nano, duration_ms)
+    values (date_trunc('hour', ${at}::timestamptz, 'UTC'), 'all', '', 'openai', 'gpt-5', ${sums})`
+  await sql`
+    insert into usage_daily (day, scope, scope_id, platform, model, requests, completed_requests, failed_requests,
+      input_tokens, cost_nano, duration_ms)
+    values ((${at}::timestamptz at time zone ${ZONE}::text)::date, 'all', '', 'openai', 'gpt-5', ${sums})`
+  await sql`
+    insert into usage_totals as total (scope, scope_id, requests, failed_requests, total_tokens, cost_nano)
+    values ('model', 'gpt-5', 1, ${1 - completed}, 3, 7)
+    on conflict (scope, scope_id, period) do update set requests = total.requests + 1,
+      failed_requests = total.failed_requests + excluded.failed_requests, total_tokens = total.total_tokens + 3,
+      cost_nano = total.cost_nano + 7`
+}
+
+/** Tables, columns and indexes, as Postgres describes them; columns in any order. */
+async function schemaOf({ sql }: FreshDatabase) {
+  const columns = await sql`
+    select table_name, column_name, data_type, is_nullable, column_default from information_schema.columns
+    where table_schema = 'public' and table_name not like 'usage_records_2%' order by 1, 2`
+  const indexes = await sql`
+    select tablename, indexdef from pg_indexes where schemaname = 'public' and tablename not like 'usage_records_2%' order by 1, 2`
+  return { columns: [...columns], indexes: [...indexes] }
+}
+
+test('a database of an early version, with records in it, becomes what a fresh one is, and its sums stay right (OPS-3, BIL-12)', () =>
+  withDatabase(async (fresh) => {
+    const old = await freshDatabase({ migrated: false })
+    try {
+      await migrate(old.target, MIGRATIONS.slice(0, 2))
+      await writeAsBefore(old, { at: '2026-06-30T23:30:00Z', status: 'completed', httpStatus: 200 })
+      await writeAsBefore(old, { at: '2026-07-31T20:30:00Z', status: 'failed', httpStatus: 502 })
+      await migrate(old.target)
+      expect(await schemaOf(old)).toEqual(await schemaOf(fresh))
+      expect(await storedSums(old)).toEqual(await plainSums(old, ZONE))
+      const lost = makeReceipt({ createdAtMs: EVENING, costNano: 9n, accountId: IDS[0]! })
+      for (const receipt of [lostTwin(lost), lost]) await insertReceipts(old.sql, [receipt], { timeZone: ZONE })
+      expect(await storedSums(old)).toEqual(await plainSums(old, ZONE))
+      for (const find of [findTotalsDrift, findHourDrift, findRollupDrift]) expect(await find(old.sql)).toEqual([])
+    } finally {
+      await old.drop()
+    }
   }))
