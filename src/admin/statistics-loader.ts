@@ -101,12 +101,14 @@ export function createStatsLoader(deps: StatsLoaderDeps): StatsLoader {
 
   async function refreshed(): Promise<void> {
     if (!stats.enabled) return
-    if (loadedAtMs === null || doubtsMet < doubts) return load(0)
-    if (clock.nowMs() - loadedAtMs < REFRESH_MS) return
+    if (loadedAtMs === null) return load(0)
+    const isDoubted = doubtsMet < doubts
+    if (!isDoubted && clock.nowMs() - loadedAtMs < REFRESH_MS) return
     try {
-      if ((await countListeners(sql)) > 1) await load(loadedAtMs - LONGEST_REQUEST_MS)
+      if (isDoubted) await load(0)
+      else if ((await countListeners(sql)) > 1) await load(loadedAtMs - LONGEST_REQUEST_MS)
     } catch (error) {
-      log.warn('statistics of other instances could not be read; the last ones are given', { error })
+      log.warn('newer statistics could not be read; the last known are given', { error })
     }
   }
 

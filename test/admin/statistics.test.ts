@@ -186,6 +186,22 @@ describe('usage statistics', () => {
     })
   })
 
+  test('give what is known when what was found can not be read yet, and read it later (USE-8, OPS-5)', async () => {
+    await withDatabase(async (own) => {
+      let isAway = false
+      const away = () => Promise.reject(new Error('the database is away'))
+      const sql = new Proxy(own.sql, { get: (it, name) => (isAway && name === 'begin' ? away : Reflect.get(it, name)) })
+      const one = await statisticsOver({ db: own.db, sql })
+      expect((await one.snapshot()).total_requests).toBe(0)
+      await insertReceipts(own.sql, [makeReceipt({ keyId: newId() })], { timeZone: 'UTC' })
+      one.loader.distrust()
+      isAway = true
+      expect((await one.snapshot()).total_requests).toBe(0)
+      isAway = false
+      expect((await one.snapshot()).total_requests).toBe(1)
+    })
+  })
+
   test('switched off count nothing and keep what they showed; on again nothing is missing (USE-5, USE-8)', async () => {
     await withDatabase(async (own) => {
       const one = await statisticsOver(own)
