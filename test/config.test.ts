@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
 import { readConfig } from '../src/config/read-config.ts'
 import { RuntimeSettings, runtimeSettingsOf, withRuntimeSettings } from '../src/config/runtime-settings.ts'
 import { type Config, ConfigSchema, describeSettings, variableOf } from '../src/config.ts'
@@ -15,6 +16,17 @@ async function problems(environment: Record<string, string>, fileText?: string):
 }
 
 describe('config', () => {
+  test('every setting is read by something', async () => {
+    const root = join(import.meta.dir, '../src')
+    const files = [...new Bun.Glob('**/*.ts').scanSync(root)].filter(
+      (file) => file !== 'config.ts' && !file.startsWith('config/'),
+    )
+    const texts = await Promise.all(files.map((file) => Bun.file(join(root, file)).text()))
+    const words = new Set(texts.join(' ').match(/\w+/g))
+    const unread = Object.keys(ConfigSchema.properties).filter((name) => !words.has(name))
+    expect(unread.filter((name) => !name.startsWith('oauth'))).toEqual([])
+  })
+
   test('no environment at all gives the documented defaults (OPS-3)', async () => {
     const config = await read({})
     expect(config).toMatchObject({

@@ -9,7 +9,7 @@ import { createDatabase, describeTarget, type Sql, type Target } from '../db/cli
 import { findLedgerDrift } from '../db/ledger.ts'
 import { listAppliedMigrations } from '../db/migrate.ts'
 import { MIGRATIONS } from '../db/migrations.gen.ts'
-import { findHourDrift, findTotalsDrift, type SumDrift } from '../db/totals-drift.ts'
+import { findHourDrift, findRollupDrift, findTotalsDrift, type SumDrift } from '../db/totals-drift.ts'
 import { pingRedis } from '../state/redis-client.ts'
 
 export interface Finding {
@@ -81,7 +81,7 @@ async function examineLedger(sql: Sql): Promise<Finding> {
 
 async function examineTotals(sql: Sql): Promise<Finding> {
   const what = 'totals'
-  const drift = [...(await findHourDrift(sql)), ...(await findTotalsDrift(sql))]
+  const drift = [...(await findHourDrift(sql)), ...(await findRollupDrift(sql)), ...(await findTotalsDrift(sql))]
   if (drift.length === 0) return ok(what, 'usage totals are the sums of the usage records')
   const message = `usage totals are not the sums of the usage records: ${drift.slice(0, 5).map(tell).join('; ')}`
   return { what, message, advice: 'reports and limits of these are off: find out what wrote to the usage tables' }

@@ -5,7 +5,7 @@
  * Until it is done, requests are counted all the same. After an import, here or elsewhere: the same, as what is known stays.
  *
  * Several instances: sums are of all of them. Each knows its own requests at once, and reads those of the others when a snapshot is asked for, at
- * most every REFRESH_MS, with their details. A single instance never reads again.
+ * most every REFRESH_MS, with their details. A single instance reads again only when it was told that it knows too little (`distrust`).
  * If it fails: `ready` rejects when nothing was ever loaded (it is tried again by itself); later the figures known last are given.
  */
 import type { DetailList } from '../core/detail-list.ts'
@@ -32,6 +32,8 @@ export interface StatsLoader {
   ready(): Promise<void>
   /** An import's notice, or one may have been missed: everything is read again, unless it was made here. */
   heardOfImport(id: string): Promise<void>
+  /** Records came into the database of which nothing was told here: all is read again when somebody looks. */
+  distrust(): void
   /** After an import made here: its details are at hand. */
   imported(details: DetailList, series: readonly FileSeries[]): Promise<void>
   /** Remembers an import that is made here, before anybody can hear of it. */
@@ -55,6 +57,9 @@ const SLICE_MS = 5
 export function createStatsLoader(deps: StatsLoaderDeps): StatsLoader {
   const { sql, stats, clock, log, timeZone, mostDetails } = deps
   let loadedAtMs: number | null = null
+  /** One that comes while something is read is not answered by that reading. */
+  let doubts = 0
+  let doubtsMet = 0
   let wanted = false
   let stopped = false
   let ownImport = ''
@@ -84,22 +89,26 @@ export function createStatsLoader(deps: StatsLoaderDeps): StatsLoader {
 
   async function load(sinceMs: number): Promise<void> {
     const startedAtMs = clock.nowMs()
+    const doubtsBefore = doubts
     await rebase()
     if (mostDetails > 0) {
       await merge(readOwnDetails(sql, { sinceMs, limit: MOST_OWN_DETAILS }))
       if (sinceMs === 0) await merge(readImportedDetails(sql, { mostOfOne: mostDetails, most: MOST_IMPORTED_DETAILS }))
     }
     loadedAtMs = startedAtMs
+    doubtsMet = doubtsBefore
   }
 
   async function refreshed(): Promise<void> {
     if (!stats.enabled) return
     if (loadedAtMs === null) return load(0)
-    if (clock.nowMs() - loadedAtMs < REFRESH_MS) return
+    const isDoubted = doubtsMet < doubts
+    if (!isDoubted && clock.nowMs() - loadedAtMs < REFRESH_MS) return
     try {
-      if ((await countListeners(sql)) > 1) await load(loadedAtMs - LONGEST_REQUEST_MS)
+      if (isDoubted) await load(0)
+      else if ((await countListeners(sql)) > 1) await load(loadedAtMs - LONGEST_REQUEST_MS)
     } catch (error) {
-      log.warn('statistics of other instances could not be read; the last ones are given', { error })
+      log.warn('newer statistics could not be read; the last known are given', { error })
     }
   }
 
@@ -120,6 +129,9 @@ export function createStatsLoader(deps: StatsLoaderDeps): StatsLoader {
       if (id === ownImport || !stats.enabled) return Promise.resolve()
       loadedAtMs = null
       return inTurn(() => load(0))
+    },
+    distrust() {
+      doubts++
     },
     imported: (details, series) =>
       inTurn(async () => {

@@ -83,9 +83,19 @@ export async function openReceipts(
   stack: Stack,
 ): Promise<OpenedReceipts> {
   const { config, log } = deps
+  /** What is written stays written, whatever those who hear of it do. */
+  const tell = async (recorded: readonly RecordedReceipt[]) => {
+    for (const listener of listeners) {
+      try {
+        await listener.flushed(recorded)
+      } catch (error) {
+        log.error('written usage records could not be taken note of', { records: recorded.length, error })
+      }
+    }
+  }
   const store = async (lines: readonly string[], recorded: readonly RecordedReceipt[]) => {
     await storeLines(deps, lines)
-    for (const listener of listeners) await listener.flushed(recorded)
+    await tell(recorded)
   }
   const { spool, journal } = await stack.use(
     'usage records',
@@ -97,12 +107,21 @@ export async function openReceipts(
       dropped: spool.dropped,
     }),
   )
+  /** False: it will never be in the database. Whoever would wait for it is told, after the step that ends its request. */
+  function keep(receipt: Receipt): boolean {
+    const reason = findFault(receipt)
+    if (reason !== null) {
+      log.error('a usage record cannot be true', { requestId: receipt.id, reason, receipt })
+      return false
+    }
+    const isKept = spool.add(receiptLine(receipt), receipt)
+    if (!isKept) tellDropped()
+    return isKept
+  }
   const isRefusing = () => config.journalFull === 'refuse' && spool.isFull
   return {
     add(receipt) {
-      const reason = findFault(receipt)
-      if (reason !== null) log.error('a usage record cannot be true', { requestId: receipt.id, reason, receipt })
-      else if (!spool.add(receiptLine(receipt), receipt)) tellDropped()
+      if (!keep(receipt)) queueMicrotask(() => void tell([receipt]))
       return config.journalSync === 'each' ? untilSynced(journal.synced(), log) : null
     },
     refusal: () => (isRefusing() ? deny('journal_full', FULL, 5) : null),

@@ -6,6 +6,7 @@ import type { Statistics } from '../admin/statistics.ts'
 import type { Exchange } from '../relay/exchange.ts'
 import type { RelayDeps } from '../relay/relay.ts'
 import type { CounterNews } from '../state/counter-news.ts'
+import { createAccept } from './accept-receipt.ts'
 import type { Ground } from './ground.ts'
 import { openRecordingKeeper } from './keep-recordings.ts'
 import { type OpenedReceipts, openReceipts } from './open-receipts.ts'
@@ -36,14 +37,15 @@ export async function openRecords(ground: Ground, { live, telemetry, news }: Rec
   return {
     receipts,
     statistics,
-    accept(receipt, exchange) {
-      const recorded = receipts.add(receipt)
-      if (recorded) void recorded.then(() => live.delete(exchange))
-      else live.delete(exchange)
-      statistics.stats.record(receipt)
-      if (exchange.recording) recordings.add(exchange.recording.finish(exchange))
-      telemetry.note(receipt, exchange)
-      return recorded
-    },
+    accept: createAccept({
+      add: receipts.add,
+      live,
+      listeners: [
+        statistics.stats.record,
+        (_, exchange) => exchange.recording && recordings.add(exchange.recording.finish(exchange)),
+        telemetry.note,
+      ],
+      log,
+    }),
   }
 }

@@ -9,11 +9,13 @@
  */
 import type { AccountAccess } from '../admin/account-access.ts'
 import type { Credentials } from '../credentials/credentials.ts'
+import { systemClock } from '../lib/clock.ts'
 import type { Exchange } from '../relay/exchange.ts'
 import { createKeyInfo, type KeyInfo } from '../relay/key-info.ts'
 import { createLiveRequests, type LiveRequests } from '../relay/live-requests.ts'
 import { createModels, type Models } from '../relay/models.ts'
 import { createRelay, type Relay } from '../relay/relay.ts'
+import { createKeyAttempts } from '../state/key-attempts.ts'
 import type { Ground } from './ground.ts'
 import { toAccess } from './open-access.ts'
 import { type OpenedAccounts, openAccounts } from './open-accounts.ts'
@@ -73,7 +75,17 @@ export async function openRelay(ground: Ground): Promise<OpenedRelay> {
   const { credentials } = opened
   const { outbound } = upstream
   const settings = toRelaySettings(config)
-  const control = createRelayControl({ settings, outbound, live, enableStatistics: records.statistics.loader.enable })
+  const control = createRelayControl({
+    ...{ settings, outbound, live },
+    queue: capacity.queue,
+    upstream: upstream.upstream,
+    counters: limits.counters,
+    enableStatistics: records.statistics.loader.enable,
+  })
+  const keyAttempts = createKeyAttempts({
+    clock: systemClock,
+    onSlowed: (clientIp) => log.warn('wrong API keys from one address are slowed', { clientIp }),
+  })
   const parts = {
     settings,
     live,
@@ -84,6 +96,7 @@ export async function openRelay(ground: Ground): Promise<OpenedRelay> {
     upstream,
     capacity,
     credentials,
+    keyAttempts,
     control,
     telemetry,
   }

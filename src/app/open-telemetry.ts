@@ -27,6 +27,8 @@ export interface Telemetry {
   noteRefusedAdmin(): void
   /** Read at each scrape. Null: there is none at the moment. Labels, when there are samples. */
   gauge(name: string, help: string, read: () => number | null | readonly Sample[]): void
+  /** The same of what only grows; its name ends in `_total`. */
+  counter(name: string, help: string, read: () => number): void
   /** The text of `/metrics`. */
   render(): string
 }
@@ -51,6 +53,9 @@ export async function openTelemetry(config: Config, log: Log, stack: Stack): Pro
     noteRefusedAdmin: () => tokens.add(''),
     gauge(name, help, read) {
       gauges.push(() => ({ name, help, type: 'gauge', samples: toSamples(read()) }))
+    },
+    counter(name, help, read) {
+      gauges.push(() => ({ name, help, type: 'counter', samples: [{ value: read() }] }))
     },
     render: () =>
       renderPrometheus([

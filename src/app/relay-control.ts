@@ -1,8 +1,11 @@
 /** What is done to the running relay from outside of any request: settings change, the door closes, what is under way is counted and ended. */
 import type { Config } from '../config.ts'
 import type { OutboundPolicy } from '../lib/outbound-guard.ts'
+import type { WaitQueue } from '../lib/wait-queue.ts'
 import type { Exchange } from '../relay/exchange.ts'
 import type { RelaySettings } from '../relay/settings.ts'
+import type { Upstream } from '../relay/upstream.ts'
+import type { OpenedLimits } from './open-limits.ts'
 import { toRelaySettings } from './relay-settings.ts'
 
 export interface RelayControl {
@@ -22,16 +25,22 @@ export interface RelayControlInput {
   settings: RelaySettings
   outbound: OutboundPolicy
   live: ReadonlySet<Exchange>
+  queue: Pick<WaitQueue, 'resize'>
+  upstream: Pick<Upstream, 'limitConnect'>
+  counters: Pick<OpenedLimits['counters'], 'setRedisDown'>
   enableStatistics(enabled: boolean): void
 }
 
 export function createRelayControl(input: RelayControlInput): RelayControl {
-  const { settings, outbound, live, enableStatistics } = input
+  const { settings, outbound, live } = input
   let closed = false
   return {
     configure(config) {
       Object.assign(settings, toRelaySettings(config))
-      enableStatistics(config.statisticsEnabled)
+      input.queue.resize(config.queueSize)
+      input.upstream.limitConnect?.(settings.connectTimeoutMs)
+      input.counters.setRedisDown(config.redisDown)
+      input.enableStatistics(config.statisticsEnabled)
       outbound.allowPrivate = config.allowPrivateUpstreams
     },
     close() {

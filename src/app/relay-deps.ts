@@ -6,7 +6,6 @@ import type { Db } from '../db/client.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { RelayDeps } from '../relay/relay.ts'
-import { createKeyAttempts } from '../state/key-attempts.ts'
 import type { Ground } from './ground.ts'
 import type { OpenedAccounts } from './open-accounts.ts'
 import type { OpenedCapacity } from './open-capacity.ts'
@@ -17,7 +16,7 @@ import type { Telemetry } from './open-telemetry.ts'
 import type { OpenedUpstream } from './open-upstream.ts'
 import type { RelayControl } from './relay-control.ts'
 
-export interface RelayParts extends Pick<RelayDeps, 'settings' | 'live'> {
+export interface RelayParts extends Pick<RelayDeps, 'settings' | 'live' | 'keyAttempts'> {
   accounts: OpenedAccounts
   limits: OpenedLimits
   prices: OpenedPrices
@@ -30,15 +29,11 @@ export interface RelayParts extends Pick<RelayDeps, 'settings' | 'live'> {
 }
 
 export function toRelayDeps({ data, log }: Ground, parts: RelayParts): RelayDeps {
-  const { settings, live, records, control, credentials, telemetry } = parts
+  const { settings, live, keyAttempts, records, control, credentials, telemetry } = parts
   const { directory, health } = parts.accounts
   const { upstream, watchdog } = parts.upstream
   const { slots, sticky, queue, bodies } = parts.capacity
   const { prices } = parts.prices
-  const keyAttempts = createKeyAttempts({
-    clock: systemClock,
-    onSlowed: (clientIp) => log.warn('wrong API keys from one address are slowed', { clientIp }),
-  })
   return {
     ...{
       settings,

@@ -3,11 +3,12 @@ import type { AccountPool } from '../core/account-pool.ts'
 import type { Telemetry } from './open-telemetry.ts'
 import type { RelayParts } from './relay-deps.ts'
 
-export interface GaugedParts extends Pick<RelayParts, 'live' | 'capacity' | 'records' | 'limits' | 'accounts'> {
+export interface GaugedParts
+  extends Pick<RelayParts, 'live' | 'capacity' | 'records' | 'limits' | 'accounts' | 'keyAttempts'> {
   isDatabaseAway(): boolean
 }
 
-export function addRelayGauges({ gauge }: Telemetry, parts: GaugedParts): void {
+export function addRelayGauges({ gauge, counter }: Telemetry, parts: GaugedParts): void {
   const { live, accounts, limits, isDatabaseAway } = parts
   const { bodies, queue } = parts.capacity
   gauge('turnpike_requests_in_flight', 'Requests that are not settled yet.', () => live.size)
@@ -24,6 +25,9 @@ export function addRelayGauges({ gauge }: Telemetry, parts: GaugedParts): void {
   gauge('turnpike_usage_dropped', 'Requests served without a record since the start.', () => waiting().dropped)
   gauge('turnpike_request_body_bytes', 'Bytes of request bodies held.', () => bodies.held)
   gauge('turnpike_request_bodies_waiting', 'Requests that wait for room for their body.', () => bodies.waiting)
+  const { counts } = parts.keyAttempts
+  counter('turnpike_wrong_keys_total', 'Wrong API keys that were sent.', () => counts.wrong)
+  counter('turnpike_slowed_keys_total', 'Of them, those that were told to wait.', () => counts.slowed)
   gauge('turnpike_accounts', 'Accounts by state: ready, full, or why they are out.', () =>
     accountStates(accounts.directory.pool),
   )

@@ -29,6 +29,7 @@ export function toRelaySettings(config: Config): RelaySettings {
     recordBodies: config.recordBodies,
     recordBodyBytes: config.recordBodyBytes,
     unpricedModels: config.unpricedModels,
+    reserveOutputTokens: config.reserveOutputTokens,
     defaultRateMultiplier: Math.round(config.defaultRateMultiplier * 1_000_000),
   }
 }

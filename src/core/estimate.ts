@@ -31,14 +31,13 @@ const BYTES_PER_TOKEN: Readonly<Record<ProtocolId, BytesPerToken>> = {
   gemini: { request: 4, stream: 16, json: 10 },
 }
 
-/** Generated tokens to expect of a request that names no cap. */
-const DEFAULT_OUTPUT_TOKENS = 4096
-
 export interface TokenEstimateInput {
   protocol: ProtocolId
   bodyBytes: number
   /** The client's own cap, or null. */
   maxOutputTokens: number | null
+  /** Generated tokens to expect of a request that names no cap. */
+  assumedOutputTokens: number
   /** Answers asked for: each may be as long as the cap. */
   choices: number
   /** False for embeddings. */
@@ -51,7 +50,7 @@ export interface TokenEstimateInput {
 export function estimateTokens(input: TokenEstimateInput): Usage {
   const limits = input.price?.row
   const inputTokens = Math.ceil(input.bodyBytes / BYTES_PER_TOKEN[input.protocol].request)
-  const outputTokens = input.generates ? (input.maxOutputTokens ?? DEFAULT_OUTPUT_TOKENS) : 0
+  const outputTokens = input.generates ? (input.maxOutputTokens ?? input.assumedOutputTokens) : 0
   const longest = limits?.maxOutputTokens ?? outputTokens
   return {
     ...NO_USAGE,

@@ -1,9 +1,10 @@
 /**
- * Are the sums what they are sums of (BIL-12)? Two steps, because records are deleted in the end (USE-18) and sums are not: totals of users,
- * keys, accounts, groups and models against the hourly rollups, which are kept; and the hours against the records that are still there.
- * Each is one statement, hence one snapshot: a flush is in both sides or in neither.
+ * Are the sums what they are sums of (BIL-12)? In steps, because records are deleted in the end (USE-18) and sums are not: totals of users,
+ * keys, accounts, groups and models, and days and months, against the hourly rollups, which are kept; and the hours against the records that
+ * are still there. Each is one statement, hence one snapshot: a flush is in both sides or in neither.
  */
 import type { Sql } from './client.ts'
+import { ROLLUP_COLUMNS } from './usage-sums.ts'
 
 export interface SumDrift {
   /** "user 0198…", "hour 2026-07-24T12:00:00.000Z". */
@@ -69,6 +70,29 @@ export async function findHourDrift(sql: Sql): Promise<SumDrift[]> {
         <> (coalesce(counted.requests, 0), coalesce(counted.cost, 0), coalesce(counted.charged, 0), coalesce(counted.upstream, 0))
       end
     order by hour limit ${MOST}`
+  return rows.map(toDrift)
+}
+
+/**
+ * Days and months hold each request that the hours hold, column by column (USE-10). Compared over all time: where a day began when it was
+ * written depends on what `TIMEZONE` was then.
+ */
+export async function findRollupDrift(sql: Sql): Promise<SumDrift[]> {
+  const sums = ROLLUP_COLUMNS.map((column) => `sum(${column})::bigint as ${column}`).join(', ')
+  const of = (table: string) =>
+    `${table} as (select scope, scope_id, platform, model, ${sums} from usage_${table} group by 1, 2, 3, 4)`
+  const differs = ROLLUP_COLUMNS.map((column) => `coalesce(stored.${column}, 0) <> coalesce(hourly.${column}, 0)`)
+  const drift = (table: string) => `
+    select 'usage_${table} ' || scope || ' ' || scope_id as of, sum(stored.requests)::bigint as "storedRequests",
+      sum(hourly.requests)::bigint as "countedRequests", sum(stored.cost_nano)::bigint as "storedCost",
+      sum(hourly.cost_nano)::bigint as "countedCost"
+    from ${table} as stored full join hourly using (scope, scope_id, platform, model)
+    where ${differs.join(' or ')} group by 1`
+  const rows = await sql<Row[]>`
+    with ${sql.unsafe(['hourly', 'daily', 'monthly'].map(of).join(', '))}
+    select of, coalesce("storedRequests", 0) as "storedRequests", coalesce("countedRequests", 0) as "countedRequests",
+      coalesce("storedCost", 0) as "storedCost", coalesce("countedCost", 0) as "countedCost"
+    from (${sql.unsafe(`${drift('daily')} union all ${drift('monthly')}`)}) as drift order by of limit ${MOST}`
   return rows.map(toDrift)
 }
 

@@ -52,6 +52,7 @@ const SUMMED = {
   first_token_requests: 'count(first_token_ms)',
 }
 const COLUMNS = Object.keys(SUMMED)
+export const ROLLUP_COLUMNS: readonly string[] = COLUMNS
 const OVER_RECORDS = Object.entries(SUMMED)
   .map(([column, sum]) => `(${sum})::bigint as ${column}`)
   .join(', ')

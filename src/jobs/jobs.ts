@@ -21,6 +21,8 @@ export interface JobDeps extends RunnerDeps {
   endOverdue(): number
   /** Usage journals of siblings that have died; how many records were in them (OPS-1). */
   adoptJournals(): Promise<number>
+  /** Records came into the database of which nothing else in this process has heard. */
+  onRecordsFound(how: 'adopted' | 'lost', count: number): void
 }
 
 const MINUTE = 60_000
@@ -51,9 +53,11 @@ export const JOBS: readonly Job<JobDeps>[] = [
     name: 'adopt usage journals',
     everyMs: 10_000,
     leaderOnly: false,
-    async run({ adoptJournals }) {
+    async run({ adoptJournals, onRecordsFound }) {
       const records = await adoptJournals()
-      return records === 0 ? null : { records }
+      if (records === 0) return null
+      onRecordsFound('adopted', records)
+      return { records }
     },
   },
   {
@@ -79,10 +83,12 @@ export const JOBS: readonly Job<JobDeps>[] = [
     name: 'fail lost requests',
     everyMs: MINUTE / 12,
     leaderOnly: true,
-    async run({ sql, instance, timeZone }) {
+    async run({ sql, instance, timeZone, onRecordsFound }) {
       const { id: instanceId, silentMs } = instance
       const failed = await failLostRequests({ sql, instanceId, silentMs, timeZone })
-      return failed === 0 ? null : { failed }
+      if (failed === 0) return null
+      onRecordsFound('lost', failed)
+      return { failed }
     },
   },
   {

@@ -23,6 +23,8 @@ export interface Http1Client {
   send(request: Http1Request, sink: CallSink): Http1Call
   /** Lets go of connections that idled too long, and of attempts to connect that took too long. Called by the client's own timer. */
   sweep(): void
+  /** For connections that are opened from now on. */
+  limitConnect(timeoutMs: number): void
   /** Closes idle connections and the timer; calls under way go on. */
   close(): void
   readonly idleConnections: number
@@ -142,6 +144,9 @@ export function createHttp1Client(given: Partial<Http1ClientOptions> = {}): Http
   return {
     send: (request, sink) => startCall(deps, request, sink),
     sweep,
+    limitConnect(timeoutMs) {
+      options.connectTimeoutMs = timeoutMs
+    },
     close() {
       if (timer) clearInterval(timer)
       pool.sweep(Number.POSITIVE_INFINITY)

@@ -36,6 +36,8 @@ export interface WaitQueue {
   wait<T>(waiter: Waiter<T>): Waiting<T> | null
   /** Something was given back. True: somebody took it, or asks for it. */
   offer(): boolean
+  /** From now on so many may wait; those who wait already stay. */
+  resize(most: number): void
   readonly size: number
 }
 
@@ -56,7 +58,8 @@ export function scheduleTimeout(afterMs: number, call: () => void): () => void {
   return () => clearTimeout(timer)
 }
 
-export function createWaitQueue({ most, schedule }: WaitQueueOptions): WaitQueue {
+export function createWaitQueue({ most: mostAtFirst, schedule }: WaitQueueOptions): WaitQueue {
+  let most = mostAtFirst
   // A Map keeps the order of insertion: a lane that was served goes to the end.
   const lanes = new Map<string, Set<Place>>()
   let size = 0
@@ -126,6 +129,9 @@ export function createWaitQueue({ most, schedule }: WaitQueueOptions): WaitQueue
   return {
     wait,
     offer,
+    resize(next) {
+      most = next
+    },
     get size() {
       return size
     },

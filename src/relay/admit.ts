@@ -64,6 +64,7 @@ function estimate(deps: AdmitDeps, exchange: Exchange, price: ResolvedPrice | nu
     protocol: protocol.id,
     bodyBytes: exchange.body.length,
     maxOutputTokens: exchange.inspected?.maxOutputTokens ?? null,
+    assumedOutputTokens: deps.settings.reserveOutputTokens,
     choices: exchange.inspected?.choices ?? 1,
     generates: operation.generates,
     price,

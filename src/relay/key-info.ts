@@ -6,7 +6,7 @@
  * If it fails: with the database away, what only it knows is null.
  */
 import { dayBoundaries, weekBoundaries } from '../core/calendar.ts'
-import { isDenial } from '../core/denial.ts'
+import { type Denial, isDenial } from '../core/denial.ts'
 import type { ApiKey } from '../core/entities.ts'
 import { checkAddress, checkHolder } from '../core/key.ts'
 import { toUsd } from '../core/money.ts'
@@ -23,6 +23,8 @@ export interface KeyInfoDeps extends FindKeyDeps {
   limiter: Pick<Limiter, 'usagesOf'>
   loadTotals: TotalsLoader
   nowMs(): number
+  /** Somebody was turned away for their key; the denial's code. */
+  onUnauthenticated(code: string): void
   /** In which days and weeks begin. */
   timeZone: string
 }
@@ -47,13 +49,17 @@ export function createKeyInfo(deps: KeyInfoDeps): KeyInfo {
 
   return async (call) => {
     const requestId = newId()
+    const refuse = (denial: Denial) => {
+      deps.onUnauthenticated(denial.code)
+      return denialResponse(call.protocol, denial, requestId)
+    }
     const policy = findKey(deps, call)
-    if (isDenial(policy)) return denialResponse(call.protocol, policy, requestId)
+    if (isDenial(policy)) return refuse(policy)
     const { key } = policy
     const user = key.userId === null ? null : directory.findUser(key.userId)
     const address = policy.checksIp ? call.address() : null
     const denial = checkHolder(policy, user, nowMs()) ?? checkAddress(policy, address)
-    if (denial) return denialResponse(call.protocol, denial, requestId)
+    if (denial) return refuse(denial)
     const [usages, totals] = await Promise.all([limiter.usagesOf([key]), readTotals(key)])
     const usage = usages.get(key.id) as KeyUsage
     const headers = { 'x-turnpike-request-id': requestId, 'cache-control': 'no-store' }

@@ -24,6 +24,8 @@ export interface ModelsDeps extends FindKeyDeps {
   credentials: Credentials
   simple: boolean
   nowMs(): number
+  /** Somebody was turned away for their key; the denial's code. */
+  onUnauthenticated(code: string): void
   /** Names in the price table. */
   pricedModels(platform: Platform): readonly string[]
 }
@@ -82,7 +84,10 @@ export function createModels(deps: ModelsDeps): Models {
     async answer(call, id) {
       const requestId = newId()
       const caller = authenticate({ ...deps, recordClientIp: false }, call, deps.nowMs())
-      if (isDenial(caller)) return denialResponse(call.protocol, caller, requestId)
+      if (isDenial(caller)) {
+        deps.onUnauthenticated(caller.code)
+        return denialResponse(call.protocol, caller, requestId)
+      }
       const names = await reachable(caller, call.protocol.platform)
       if (id !== null && !names.includes(id)) {
         return denialResponse(call.protocol, deny('model_not_found', `Model not found: ${id.slice(0, 200)}`), requestId)

@@ -79,6 +79,10 @@ async function readCounted(
   let size = 0
   let waited = false
   const reader = body.getReader()
+  // Ended for its age (USE-3): nobody waits for the rest.
+  exchange.onClientGone = () => {
+    if (exchange.settled) reader.cancel().catch(() => undefined)
+  }
   for (;;) {
     const { done, value } = await reader.read()
     if (done) return whole === null ? Buffer.concat(chunks) : whole.subarray(0, size)

@@ -15,7 +15,7 @@ import type { Call, Exchange } from './exchange.ts'
 import { type ReadBodyDeps, readBody } from './read-body.ts'
 import { startRecording } from './recording.ts'
 import { denialResponse, refusal } from './respond.ts'
-import { settle } from './settle.ts'
+import { giveBytesBack, settle } from './settle.ts'
 
 export type RelayDeps = AttemptsDeps &
   AdmitDeps &
@@ -29,7 +29,6 @@ export type RelayDeps = AttemptsDeps &
     onUnauthenticated(code: string): void
     /** A key whose days are counted from its first use is used for the first time (KEY-5). */
     onFirstUse(keyId: string, nowMs: number): void
-    onCrash(error: unknown, requestId: string): void
   }
 
 export type Relay = (call: Call) => Promise<Response>
@@ -57,6 +56,7 @@ export function createRelay(deps: RelayDeps): Relay {
     if (key.expiresAfterDays !== null && key.expiresAtMs === null) deps.onFirstUse(key.id, nowMs)
     watchClient(exchange)
     const response = await relayBody(deps, exchange).catch((error: unknown) => crash(deps, exchange, error))
+    if (exchange.settled) giveBytesBack(deps, exchange)
     if (exchange.recorded) await exchange.recorded
     return response
   }

@@ -22,6 +22,8 @@ export interface RelaySettings extends RecordingSettings {
   queueTimeoutMs: number
   stickyWaitMs: number
   unpricedModels: 'allow' | 'deny'
+  /** Output assumed when money is held and the request names no cap (BIL-7). */
+  reserveOutputTokens: number
   /** Millionths; where no group says otherwise (BIL-6). */
   defaultRateMultiplier: number
 }

@@ -7,7 +7,7 @@ import { computeCosts } from '../core/cost.ts'
 import type { Account } from '../core/entities.ts'
 import { estimateRelayedTokens, estimateTokens } from '../core/estimate.ts'
 import { type PriceBook, type ResolvedPrice, resolvePrice } from '../core/price-index.ts'
-import type { Receipt, RequestStatus } from '../core/receipt.ts'
+import { NO_COSTS, type Receipt, type RequestStatus } from '../core/receipt.ts'
 import { type Ending, settle as settleUsage } from '../core/settlement.ts'
 import { NO_USAGE, totalTokens } from '../core/usage.ts'
 import type { ByteBudget } from '../lib/byte-budget.ts'
@@ -33,19 +33,27 @@ export interface SettleDeps {
    * awaited before the client sees the end of its answer, and never rejects.
    */
   accept(receipt: Receipt, exchange: Exchange): Promise<void> | null
+  /** A fault of ours, for the log. */
+  onCrash(error: unknown, requestId: string): void
 }
 
 export function settle(deps: SettleDeps, exchange: Exchange, outcome: Outcome): void {
   if (exchange.settled) return
   exchange.settled = true
   try {
-    const receipt = toReceipt(deps, exchange, outcome)
+    const receipt = toReceipt(deps, exchange, outcome, billSafely(deps, exchange, outcome))
     exchange.recorded = deps.accept(receipt, exchange)
     giveBack(exchange, receipt)
   } finally {
     releaseSlot(exchange)
-    deps.bodies.give(exchange.heldBytes)
+    giveBytesBack(deps, exchange)
   }
+}
+
+/** What its body holds of the memory for all bodies; also what came after it was settled (USE-3). */
+export function giveBytesBack({ bodies }: Pick<SettleDeps, 'bodies'>, exchange: Exchange): void {
+  bodies.give(exchange.heldBytes)
+  exchange.heldBytes = 0
 }
 
 /** The real use takes the place of what was held (BIL-8); a refused request consumed nothing (KEY-7). `settle` and `cancel` never reject. */
@@ -64,11 +72,10 @@ const STATUS: Readonly<Record<Ending, Extract<RequestStatus, 'completed' | 'fail
   broken: 'failed',
 }
 
-function toReceipt(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Receipt {
+function toReceipt(deps: SettleDeps, exchange: Exchange, outcome: Outcome, billed: Billed): Receipt {
   const { account, call, policy, user, group, inspected, payer } = exchange
   const { reading } = outcome
   const finishedAtMs = deps.nowMs()
-  const billed = bill(deps, exchange, outcome)
   return {
     id: exchange.id,
     userId: user?.id ?? null,
@@ -110,6 +117,25 @@ export function soFar(deps: SettleDeps, exchange: Exchange): Pick<Receipt, 'usag
 
 type Billable = Progress & Pick<Outcome, 'ending'>
 type Billed = Pick<Receipt, 'usage' | 'iterations' | 'costs' | 'priced' | 'priceUsed' | 'metering'>
+
+const UNBILLED: Billed = {
+  usage: NO_USAGE,
+  iterations: null,
+  costs: NO_COSTS,
+  priced: false,
+  priceUsed: null,
+  metering: 'unknown',
+}
+
+/** A fault in the arithmetic must not cost the record, nor the client the end of its answer: it is recorded as unknown, and told. */
+function billSafely(deps: SettleDeps, exchange: Exchange, outcome: Outcome): Billed {
+  try {
+    return bill(deps, exchange, outcome)
+  } catch (error) {
+    deps.onCrash(error, exchange.id)
+    return UNBILLED
+  }
+}
 
 /** Tokens to charge (BIL-9) and what they cost (BIL-6). An operation that is not metered has neither. */
 function bill(deps: SettleDeps, exchange: Exchange, outcome: Billable): Billed {
@@ -157,6 +183,11 @@ function estimates(exchange: Exchange, outcome: Progress, price: ResolvedPrice |
   const relayedTokens = generates ? estimateRelayedTokens({ ...about, relayedBytes, streamed: stream }) : 0
   return {
     relayedTokens: relayedBytes > 0 ? relayedTokens : null,
-    estimatedInputTokens: estimateTokens({ ...about, bodyBytes: exchange.body.length, generates }).input,
+    estimatedInputTokens: estimateTokens({
+      ...about,
+      bodyBytes: exchange.body.length,
+      generates,
+      assumedOutputTokens: 0,
+    }).input,
   }
 }

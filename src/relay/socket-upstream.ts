@@ -25,7 +25,7 @@ import {
   type UpstreamRequest,
 } from './upstream.ts'
 
-export interface SocketUpstream extends Upstream {
+export interface SocketUpstream extends Required<Upstream> {
   /** Closes idle connections; calls under way go on. */
   close(): void
 }
@@ -45,6 +45,7 @@ export function createSocketUpstream(
       const refused = proxyUrl === null ? null : (gate?.checkText(url) ?? null)
       return refused ? refusedCall(refused) : send(client, request)
     },
+    limitConnect: client.limitConnect,
     close: client.close,
   }
 }

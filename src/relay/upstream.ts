@@ -39,6 +39,8 @@ export interface UpstreamCall {
 
 export interface Upstream {
   send(request: UpstreamRequest): UpstreamCall
+  /** A transport that limits connecting itself: the limit from now on. */
+  limitConnect?(timeoutMs: number): void
 }
 
 export class BodyTooLarge extends Error {}

@@ -74,6 +74,15 @@ export interface LiveStatsOptions {
   mostSeries?: number
 }
 
+/** What is counted of a receipt: all that is kept of it until it is written, which may be hours while the database is away. */
+interface Counted {
+  key: string
+  model: string
+  tokens: number
+  createdAtMs: number
+  failed: boolean
+}
+
 const MOST_SERIES = 100_000
 const HOURS = 24
 
@@ -84,18 +93,17 @@ export function createLiveStats({ timeZone, mostDetails, mostSeries = MOST_SERIE
   const failures = newSum()
   const origins = createOrigins()
   const placeOf = createPlaces(timeZone)
-  const unwritten = new Map<string, Receipt>()
-  let rebasing: { early: Receipt[]; late: Receipt[]; marked: boolean } | null = null
+  const unwritten = new Map<string, Counted>()
+  let rebasing: { early: [id: string, counted: Counted][]; late: Counted[]; marked: boolean } | null = null
   let enabled = true
 
-  function count(receipt: Receipt): Series {
-    const tokens = totalTokens(receipt.usage)
-    const series = table.of(keyNameOf(receipt), receipt.model)
-    const { day, hour } = placeOf(Math.floor(receipt.createdAtMs / 1000))
+  function count({ key, model, tokens, createdAtMs, failed }: Counted): Series {
+    const series = table.of(key, model)
+    const { day, hour } = placeOf(Math.floor(createdAtMs / 1000))
     addRequest(series.sum, tokens)
     addRequest(getOrAdd(days, day, newSum), tokens)
     addRequest(hours[hour] as Sum, tokens)
-    if (hasFailed(receipt)) failures.requests++
+    if (failed) failures.requests++
     return series
   }
 
@@ -118,10 +126,12 @@ export function createLiveStats({ timeZone, mostDetails, mostSeries = MOST_SERIE
       enabled = on
     },
     record(receipt) {
-      unwritten.set(receipt.id, receipt)
-      if (rebasing !== null) (rebasing.marked ? rebasing.late : rebasing.early).push(receipt)
+      const counted = toCounted(receipt)
+      unwritten.set(receipt.id, counted)
+      if (rebasing?.marked) rebasing.late.push(counted)
+      else rebasing?.early.push([receipt.id, counted])
       if (!enabled) return
-      const series = count(receipt)
+      const series = count(counted)
       if (mostDetails === 0) return
       series.ring ??= createDetailRing(mostDetails, origins)
       series.ring.push(detailOf(receipt))
@@ -131,18 +141,18 @@ export function createLiveStats({ timeZone, mostDetails, mostSeries = MOST_SERIE
     },
     freeze: (withDetails) => freeze({ keys: table.byKey, days, hours, failures }, withDetails),
     rebase() {
-      const mine = { early: [...unwritten.values()], late: [] as Receipt[], marked: false }
+      const mine = { early: [...unwritten], late: [] as Counted[], marked: false }
       rebasing = mine
       return {
         mark() {
           mine.marked = true
-          return mine.early.map(({ id }) => id)
+          return mine.early.map(([id]) => id)
         },
         finish(base, held) {
           rebasing = null
           applyBase(base)
-          for (const receipt of mine.early) if (!held.has(receipt.id)) count(receipt)
-          for (const receipt of mine.late) count(receipt)
+          for (const [id, counted] of mine.early) if (!held.has(id)) count(counted)
+          for (const counted of mine.late) count(counted)
         },
         abandon() {
           rebasing = null
@@ -156,6 +166,11 @@ export function createLiveStats({ timeZone, mostDetails, mostSeries = MOST_SERIE
       series.ring.replace(union(detailsOf(series.ring.view()), details))
     },
   }
+}
+
+function toCounted(receipt: Receipt): Counted {
+  const { model, usage, createdAtMs } = receipt
+  return { key: keyNameOf(receipt), model, tokens: totalTokens(usage), createdAtMs, failed: hasFailed(receipt) }
 }
 
 /** Oldest first, each identity once. */

@@ -14,6 +14,8 @@ export interface OpenCounters {
   counters: Counters
   /** For health and metrics (OPS-5). `memory`: there is no Redis to be away. */
   readonly mode: SharedMode | 'memory'
+  /** What to do while Redis is away; nothing where there is none. */
+  setRedisDown(redisDown: 'local' | 'refuse'): void
   stop(): void
 }
 
@@ -36,7 +38,7 @@ export interface OpenCountersOptions {
 export function openCounters(options: OpenCountersOptions): OpenCounters {
   const { nowMs, redisUrl, leaseMs = LEASE_MS } = options
   const createLocal = () => createMemoryCounters({ nowMs })
-  if (redisUrl === null) return { counters: createLocal(), mode: 'memory', stop() {} }
+  if (redisUrl === null) return { counters: createLocal(), mode: 'memory', setRedisDown() {}, stop() {} }
   const { timeoutMs: commandTimeoutMs, onConnectionError: onError } = options
   const client = createRedisClient({ url: redisUrl, onError, ...(commandTimeoutMs && { commandTimeoutMs }) })
   const shared = createSharedCounters({
@@ -56,6 +58,7 @@ export function openCounters(options: OpenCountersOptions): OpenCounters {
     get mode() {
       return shared.mode
     },
+    setRedisDown: shared.setWhenDown,
     stop() {
       shared.stop()
       client.disconnect()

@@ -36,6 +36,8 @@ export interface SharedCounters extends Counters {
   connected(): Promise<void>
   /** Requests that take longer than a lease keep their slots and holds. */
   renewLeases(): Promise<void>
+  /** What to do while Redis is away, also if it is just now. */
+  setWhenDown(whenDown: 'local' | 'refuse'): void
   stop(): void
 }
 
@@ -51,6 +53,7 @@ const PROBE_EVERY_MS = 1000
 export function createSharedCounters(options: SharedCountersOptions): SharedCounters {
   const { shared, nowMs } = options
   const own = createOwnRequests()
+  let modeWhenDown = toMode(options.whenDown)
   let mode: SharedMode = 'shared'
   let local: Counters | null = null
   let generation = 0
@@ -72,7 +75,7 @@ export function createSharedCounters(options: SharedCountersOptions): SharedCoun
   function fail(error: unknown): void {
     if (mode !== 'shared') return
     nextProbeMs = nowMs() + PROBE_EVERY_MS
-    change(options.whenDown === 'local' ? 'local' : 'refusing', error)
+    change(modeWhenDown, error)
   }
 
   /** Null: no counters to ask. */
@@ -188,6 +191,10 @@ export function createSharedCounters(options: SharedCountersOptions): SharedCoun
       own.distrust()
       await heal()
     },
+    setWhenDown(whenDown) {
+      modeWhenDown = toMode(whenDown)
+      if (mode !== 'shared' && mode !== modeWhenDown) change(modeWhenDown, null)
+    },
     stop() {
       if (timer) clearInterval(timer)
     },
@@ -198,4 +205,8 @@ export function createSharedCounters(options: SharedCountersOptions): SharedCoun
       return own.size
     },
   }
+}
+
+function toMode(whenDown: 'local' | 'refuse'): SharedMode {
+  return whenDown === 'local' ? 'local' : 'refusing'
 }

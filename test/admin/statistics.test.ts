@@ -6,6 +6,7 @@ import { totalTokens } from '../../src/core/usage.ts'
 import { listenForChanges } from '../../src/db/changes.ts'
 import { connect } from '../../src/db/client.ts'
 import { deleteUsageRecordsBefore } from '../../src/db/partitions.ts'
+import { insertReceipts } from '../../src/db/receipts.ts'
 import { newId } from '../../src/lib/ids.ts'
 import { type FreshDatabase, freshDatabase, withDatabase } from '../support/database.ts'
 import { makeReceipt, NOON } from '../support/receipts.ts'
@@ -165,6 +166,39 @@ describe('usage statistics', () => {
       three.accept(lost)
       await three.flush()
       expect((await two.snapshot()).total_requests).toBe(21)
+    })
+  })
+
+  test('show what a dead sibling’s journal brought and which requests were lost, also on a single instance (USE-3, USE-8)', async () => {
+    await withDatabase(async (own) => {
+      const one = await statisticsOver(own)
+      const key = newId()
+      one.accept(makeReceipt({ keyId: key }))
+      expect((await one.snapshot()).total_requests).toBe(1)
+      const adopted = makeReceipt({ keyId: key, model: 'adopted', createdAtMs: NOON - 86_400_000 })
+      await insertReceipts(own.sql, [adopted], { timeZone: 'UTC' })
+      one.loader.distrust()
+      const snapshot = await one.snapshot()
+      expect(snapshot.total_requests).toBe(2)
+      expect(snapshot.apis[key]?.models.adopted?.details).toHaveLength(1)
+      await one.flush()
+      expect((await one.snapshot()).total_requests).toBe(2)
+    })
+  })
+
+  test('give what is known when what was found can not be read yet, and read it later (USE-8, OPS-5)', async () => {
+    await withDatabase(async (own) => {
+      let isAway = false
+      const away = () => Promise.reject(new Error('the database is away'))
+      const sql = new Proxy(own.sql, { get: (it, name) => (isAway && name === 'begin' ? away : Reflect.get(it, name)) })
+      const one = await statisticsOver({ db: own.db, sql })
+      expect((await one.snapshot()).total_requests).toBe(0)
+      await insertReceipts(own.sql, [makeReceipt({ keyId: newId() })], { timeZone: 'UTC' })
+      one.loader.distrust()
+      isAway = true
+      expect((await one.snapshot()).total_requests).toBe(0)
+      isAway = false
+      expect((await one.snapshot()).total_requests).toBe(1)
     })
   })
 

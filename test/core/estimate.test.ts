@@ -14,6 +14,7 @@ function tokens(input: Partial<TokenEstimateInput>) {
     protocol: 'openai-chat',
     bodyBytes: 4000,
     maxOutputTokens: null,
+    assumedOutputTokens: 4096,
     choices: 1,
     generates: true,
     price: null,
@@ -31,6 +32,7 @@ describe('the estimate before sending (BIL-7)', () => {
   test('output is the client’s cap, else a default; embeddings generate nothing (BIL-7)', () => {
     expect(tokens({ maxOutputTokens: 50 })).toEqual([1000, 50])
     expect(tokens({ maxOutputTokens: null })).toEqual([1000, 4096])
+    expect(tokens({ maxOutputTokens: null, assumedOutputTokens: 100 })).toEqual([1000, 100])
     expect(tokens({ generates: false, maxOutputTokens: 50 })).toEqual([1000, 0])
   })
 

@@ -114,10 +114,16 @@ describe('/metrics', () => {
     await fetch(`${gateway().url}/v1/chat/completions`, { method: 'POST', body: '{}' })
     const headers = { authorization: 'Bearer tp_wrong' }
     await fetch(`${gateway().url}/v1/chat/completions`, { method: 'POST', body: '{}', headers })
+    // Wherever it is tried.
+    for (const path of ['/v1/models', '/v1/models/gpt-5', '/v1/key']) await fetch(gateway().url + path, { headers })
     await fetch(`${gateway().url}/admin/users`, { headers })
     const text = await scrape()
     expect(valueIn(text, 'turnpike_refused_keys_total{code="missing_api_key"}')).toBe(1)
-    expect(valueIn(text, 'turnpike_refused_keys_total{code="invalid_api_key"}')).toBe(1)
+    expect(valueIn(text, 'turnpike_refused_keys_total{code="invalid_api_key"}')).toBe(4)
+    expect(valueIn(text, 'turnpike_wrong_keys_total')).toBe(4)
+    expect(valueIn(text, 'turnpike_slowed_keys_total')).toBe(0)
+    expect(valueIn(text, 'turnpike_lost_requests_total')).toBe(0)
+    expect(valueIn(text, 'turnpike_adopted_records_total')).toBe(0)
     expect(valueIn(text, 'turnpike_refused_admin_tokens_total')).toBe(1)
   })
 

@@ -4,6 +4,7 @@ import { insertReceipts } from '../../src/db/receipts.ts'
 import { JOBS, type JobDeps } from '../../src/jobs/jobs.ts'
 import { newId } from '../../src/lib/ids.ts'
 import { type FreshDatabase, freshDatabase } from '../support/database.ts'
+import { makeLive } from '../support/live.ts'
 import { makeReceipt, NOON } from '../support/receipts.ts'
 import { seedKey } from '../support/seed.ts'
 
@@ -63,6 +64,27 @@ describe('the table of jobs', () => {
     })
     const left = await database.sql<{ id: string }[]>`select id from usage_records`
     expect(left.map(({ id }) => id)).toEqual([young.id])
+  })
+
+  test('what comes from a dead sibling’s journal, or was lost with it, is told to statistics; a quiet turn is not (USE-3, USE-8)', async () => {
+    const told: unknown[] = []
+    const onRecordsFound = (how: string, count: number) => void told.push([how, count])
+    expect(await run('adopt usage journals', { adoptJournals: async () => 3, onRecordsFound })).toEqual({ records: 3 })
+    expect(await run('adopt usage journals', { adoptJournals: async () => 0, onRecordsFound })).toBeNull()
+    expect(await run('fail lost requests', { onRecordsFound })).toBeNull()
+    expect(told).toEqual([['adopted', 3]])
+    const [here, gone] = [newId(), newId()]
+    await database.sql`insert into live_instances (id, seen_at, steady_since)
+      values (${here}, now(), now() - interval '1 hour'), (${gone}, now() - interval '1 hour', now() - interval '2 hours')`
+    const lost = makeLive()
+    await database.sql`insert into live_requests (id, instance_id, request)
+      values (${lost.id}, ${gone}, ${JSON.stringify({ ...lost, costNano: '0' })}::text::jsonb)`
+    const instance = { id: here, silentMs: 30_000 }
+    expect(await run('fail lost requests', { instance, onRecordsFound })).toEqual({ failed: 1 })
+    expect(told).toEqual([
+      ['adopted', 3],
+      ['lost', 1],
+    ])
   })
 
   test('lost and overdue requests are told when there are any (USE-3)', async () => {

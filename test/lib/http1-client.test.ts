@@ -68,6 +68,17 @@ describe('connecting', () => {
     expect(client.activeCalls).toBe(0)
   })
 
+  test('may be given another limit: connections opened from then on have it (REL-15)', async () => {
+    const { client, clock, send } = setUp({ connectTimeoutMs: 10_000 }, false)
+    const before = send()
+    client.limitConnect(500)
+    const after = send()
+    clock.nowMs += 500
+    client.sweep()
+    expect([before.seen.ends, after.seen.ends]).toEqual([[], ['timeout']])
+    client.close()
+  })
+
   test('once connected, an answer may take as long as it likes', async () => {
     const { client, clock, network, send } = setUp()
     const { seen } = send()

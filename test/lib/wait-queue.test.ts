@@ -246,6 +246,15 @@ describe('waiting for what has to be asked for elsewhere (ACC-7, OPS-4)', () => 
     expect(queue.size).toBe(0)
   })
 
+  test('its bound may change: fewer may join, those who wait stay (ACC-7)', () => {
+    const { queue, wait } = setUp(1)
+    expect([wait('a'), wait('b')]).toEqual([expect.anything(), null])
+    queue.resize(2)
+    expect(wait('b')).not.toBeNull()
+    queue.resize(0)
+    expect([wait('c'), queue.size]).toEqual([null, 2])
+  })
+
   test('an attempt that leads to an offer does not take twice', () => {
     const queue = createWaitQueue({ most: 10, schedule: () => () => undefined })
     let taken = 0

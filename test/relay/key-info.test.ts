@@ -22,9 +22,11 @@ async function open(key: Partial<ApiKey> = {}, over: Partial<KeyInfoDeps> = {}, 
     user,
   })
   const { directory, keyAttempts, limiter, nowMs } = gateway.deps
+  const refused: string[] = []
   const keyInfo = createKeyInfo({
     directory,
     keyAttempts,
+    onUnauthenticated: (code) => void refused.push(code),
     limiter,
     nowMs,
     timeZone: 'UTC',
@@ -39,7 +41,7 @@ async function open(key: Partial<ApiKey> = {}, over: Partial<KeyInfoDeps> = {}, 
     // biome-ignore lint/suspicious/noExplicitAny: the tests name the fields that they read
     return { status: answer.status, headers: answer.headers, json: (await answer.json()) as any }
   }
-  return { ...gateway, ask }
+  return { ...gateway, ask, refused }
 }
 
 describe('GET /v1/key (KEY-13)', () => {
@@ -120,8 +122,10 @@ describe('GET /v1/key (KEY-13)', () => {
       [{}, { status: 'disabled' }, undefined, 'api_key_disabled'],
       [{ ipAllow: ['198.51.100.0/24'] }, {}, undefined, 'ip_not_allowed'],
     ] as const) {
-      const { ask } = await open(key, {}, user)
+      const { ask, refused } = await open(key, {}, user)
       const answer = await ask('/v1/key', headers)
+      // Counted for the metrics, like everywhere else (KEY-14).
+      expect(refused).toHaveLength(1)
       expect([code, answer.json.error.code, answer.status >= 400]).toEqual([code, code, true])
       expect(answer.json.limits).toBeUndefined()
     }

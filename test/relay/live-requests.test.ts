@@ -176,8 +176,25 @@ describe('a request far beyond its time limit', () => {
     rest.resolve()
     const answer = await answering
     expect([answer.status, sent.length, receipts.length]).toEqual([504, 0, 1])
+    expect(deps.bodies.held).toBe(0)
     // The key has one slot: the next request gets it.
     expect((await call('chat_completions', CHAT)).status).toBe(200)
+  })
+
+  test('whose body never comes to its end is answered at once, and its memory is free again (USE-3, OPS-11)', async () => {
+    const { deps, live, clock, call } = await openRelay(() => chatAnswer())
+    const began = Promise.withResolvers<void>()
+    const endless = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(encoder.encode('{"model":')),
+      pull: () => began.resolve(),
+    })
+    const answering = call('chat_completions', endless)
+    await began.promise
+    await until(() => deps.bodies.held > 0, { what: 'the first bytes' })
+    clock.nowMs += FAR_MS + 1
+    expect(live.endOverdue()).toBe(1)
+    expect((await answering).status).toBe(504)
+    expect([deps.bodies.held, deps.live.size]).toEqual([0, 0])
   })
 
   test('is never seen when requests have no limit (USE-3, REL-15)', async () => {

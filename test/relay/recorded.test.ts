@@ -36,3 +36,17 @@ for (const [name, { script, body, status }] of Object.entries(ENDINGS)) {
     expect(relay.receipts).toHaveLength(1)
   })
 }
+
+test('a fault of ours while a request is settled costs neither its record nor its slot, and its client sees the end (REL, OPS-1)', async () => {
+  const faults: unknown[] = []
+  const relay = await createTestRelay({ accounts: [makeAccount({ id: 'a' })], script: whole })
+  const { prices } = relay.deps
+  relay.deps.prices = (account) => {
+    if (account) throw new Error('no price book')
+    return prices(null)
+  }
+  relay.deps.onCrash = (error) => void faults.push(error)
+  expect((await relay.call('chat_completions', CHAT.wholeRequest)).status).toBe(200)
+  expect(relay.receipts).toMatchObject([{ status: 'completed', metering: 'unknown', priced: false }])
+  expect([faults.length, relay.inFlight('a'), relay.deps.bodies.held, relay.deps.live.size]).toEqual([1, 0, 0, 0])
+})

@@ -87,6 +87,21 @@ describe('shared counters', () => {
     expect(modes).toEqual(['local'])
   })
 
+  test('what is done while Redis is away can be changed, also while it is (OPS-5)', async () => {
+    const { counters, remote, modes } = setUp('refuse')
+    remote.state = 'down'
+    expect((await admit(counters, [make.slots(2)])).kind).toBe('unavailable')
+    counters.setWhenDown('local')
+    expect((await admit(counters, [make.slots(2)])).kind).toBe('admitted')
+    counters.setWhenDown('refuse')
+    expect((await admit(counters, [make.slots(2)])).kind).toBe('unavailable')
+    expect(modes).toEqual(['refusing', 'local', 'refusing'])
+    remote.state = 'up'
+    await counters.connected()
+    counters.setWhenDown('local')
+    expect(counters.mode).toBe('shared')
+  })
+
   test('Redis back: it is told what happened meanwhile, and all is shared again (OPS-5)', async () => {
     const { counters, remote, clock, modes } = setUp()
     await know(counters, [make.funds()])

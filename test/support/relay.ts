@@ -82,6 +82,7 @@ const SETTINGS: RelaySettings = {
   recordBodies: false,
   recordBodyBytes: 16_384,
   unpricedModels: 'allow',
+  reserveOutputTokens: 4096,
   defaultRateMultiplier: 1_000_000,
 }
 
