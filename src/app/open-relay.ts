@@ -149,7 +149,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
     schedule: scheduleTimeout,
   })
   const queue = createWaitQueue({ most: config.queueSize, schedule: scheduleTimeout })
-  const { slots, sticky } = await stack.use(
+  const { slots, sticky, joined } = await stack.use(
     'shared slots and sessions',
     () =>
       openSharing({
@@ -163,6 +163,7 @@ export async function openRelay(config: Config, data: Data, log: Log, stack: Sta
       }),
     (opened) => opened.stop(),
   )
+  await joined
   const onStored = (accountId: string) => directory.reload('account', accountId)
   const opened = openCredentials({ config, database: data.database, box: data.box, log, onStored, gate })
   const { credentials } = opened

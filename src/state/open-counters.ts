@@ -6,7 +6,7 @@
  */
 import type { Counters } from './counters.ts'
 import { createMemoryCounters } from './memory-counters.ts'
-import { createRedisClient } from './redis-client.ts'
+import { createRedisClient, whenReached } from './redis-client.ts'
 import { createRedisCounters, LEASE_MS } from './redis-counters.ts'
 import { createSharedCounters, type SharedMode } from './shared-counters.ts'
 
@@ -14,6 +14,8 @@ export interface OpenCounters {
   counters: Counters
   /** For health and metrics (OPS-5). `memory`: there is no Redis to be away. */
   readonly mode: SharedMode | 'memory'
+  /** Resolves when what is counted is shared with the others, or Redis seems to be away: to be awaited before the first request (OPS-4). */
+  joined: Promise<void>
   stop(): void
 }
 
@@ -36,7 +38,7 @@ export interface OpenCountersOptions {
 export function openCounters(options: OpenCountersOptions): OpenCounters {
   const { nowMs, redisUrl, leaseMs = LEASE_MS } = options
   const createLocal = () => createMemoryCounters({ nowMs })
-  if (redisUrl === null) return { counters: createLocal(), mode: 'memory', stop() {} }
+  if (redisUrl === null) return { counters: createLocal(), mode: 'memory', joined: Promise.resolve(), stop() {} }
   const { timeoutMs: commandTimeoutMs, onConnectionError: onError } = options
   const client = createRedisClient({ url: redisUrl, onError, ...(commandTimeoutMs && { commandTimeoutMs }) })
   const shared = createSharedCounters({
@@ -56,6 +58,7 @@ export function openCounters(options: OpenCountersOptions): OpenCounters {
     get mode() {
       return shared.mode
     },
+    joined: whenReached(client),
     stop() {
       shared.stop()
       client.disconnect()
