@@ -20,7 +20,7 @@ import { PRICES, standFor, WIRES, type Wire } from '../support/wires.ts'
 const FUNDS_NANO = 1_000_000_000_000n
 const KEY_TOTALS = { tokens: 0, costNano: 0n, dayCostNano: 0n, weekCostNano: 0n }
 
-/** Every byte (`CUT_EVERY=1`) takes half a minute; by default it is every ninth, and all about the ends of lines, where events become whole. */
+/** Every byte (`CUT_EVERY=1`) takes a minute; by default it is every ninth, and all about the ends of lines, where events become whole. */
 const STRIDE = Number(process.env.CUT_EVERY ?? 9)
 
 function* cutsOf(bytes: Uint8Array, stride = STRIDE): Generator<number> {
@@ -271,26 +271,50 @@ function recordedSubjects(): CutSubject[] {
   })
 }
 
-describe.skipIf(!RECORDED)('recorded streams, cut at 60 places each (BIL-9)', () => {
+/** By default 60 places of each are enough to be quick; `CUT_EVERY=1` takes every byte of them too. */
+const placesOf = (bytes: Uint8Array): Iterable<number> =>
+  process.env.CUT_EVERY
+    ? cutsOf(bytes)
+    : Array.from({ length: 60 }, (_, place) => Math.floor((bytes.length * place) / 60))
+
+describe.skipIf(!RECORDED)('recorded streams, cut on either side (BIL-9)', () => {
   const subjects = recordedSubjects()
+
+  /** What is estimated comes from sizes: for one stream in particular that may be more than it was in truth. */
+  const mostOf = (item: CutSubject, full: Receipt, size: number): bigint => {
+    const guess = { ...full.usage, ...guessOf(item, size) }
+    return [full.costs.chargedNano, costOf(guess, item)].sort((one, other) => Number(other - one))[0] ?? 0n
+  }
 
   test('there are three of each protocol', () => {
     expect(subjects).toHaveLength(12)
   })
 
-  test.each(subjects)('$name', async (item) => {
+  test.each(subjects)('by the upstream: $name', async (item) => {
     const relay = await open(item)
     const { receipt: full } = await relay.cutUpstream(relay.bytes.length, 'end')
     expect(full).toMatchObject({ status: 'completed', metering: 'measured' })
-    for (let place = 0; place < 60; place++) {
-      const cutAt = Math.floor((relay.bytes.length * place) / 60)
+    const fullNano = mostOf(item, full, relay.bytes.length)
+    for (const cutAt of placesOf(relay.bytes)) {
       const { receipt, status } = await relay.cutUpstream(cutAt, 'break')
       const reading = readingOf(item, relay.bytes.subarray(0, cutAt))
       if (status !== 200) continue
+      expect(receipt.status).toBe(isGood(reading) ? 'completed' : 'failed')
       expect(receipt.metering).toBe(meteringOf(reading, true))
-      // What is estimated comes from sizes: for one stream in particular that may be more than it was in truth.
-      const guess = { ...full.usage, ...guessOf(item, relay.bytes.length) }
-      const fullNano = [full.costs.chargedNano, costOf(guess, item)].sort((one, other) => Number(other - one))[0] ?? 0n
+      expectBounds(item, receipt, { reading, fullNano })
+    }
+    expect(await relay.counted()).toEqual(sumsOf(relay.receipts))
+  })
+
+  test.each(subjects)('by a client that leaves, the upstream being hung up on: $name', async (item) => {
+    const relay = await open(item, 'abort')
+    const { receipt: full } = await relay.cutUpstream(relay.bytes.length, 'end')
+    const fullNano = mostOf(item, full, relay.bytes.length)
+    for (const cutAt of placesOf(relay.bytes)) {
+      const { receipt, received } = await relay.leave(cutAt)
+      const reading = readingOf(item, relay.bytes.subarray(0, cutAt))
+      expect(receipt.status).toBe(isGood(reading) ? 'completed' : 'cancelled')
+      expect(receipt.metering).toBe(meteringOf(reading, received.length > 0))
       expectBounds(item, receipt, { reading, fullNano })
     }
     expect(await relay.counted()).toEqual(sumsOf(relay.receipts))
