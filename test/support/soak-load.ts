@@ -12,7 +12,7 @@ export interface SoakKeys {
   limited: readonly string[]
 }
 
-/** How a request ended, as its client saw it. `failed` and `torn` must not happen. */
+/** How a request ended, as its client saw it; `told`: in an error event of a stream, to a client that would have stayed. `failed` and `torn` must not happen. */
 export type Ending = 'whole' | 'told' | 'limited' | 'turned away' | 'left' | 'failed' | 'torn'
 
 export interface SoakLoad {
@@ -131,12 +131,12 @@ export function createSoakLoad(url: () => string, upstream: SoakUpstream, keys: 
     return pick(manner === 'limited' ? keys.limited : keys.plain)
   }
 
-  function conclude({ manner, dialect, streamed }: Sent, status: number, text: string): void {
+  function conclude({ manner, dialect, streamed, leaves }: Sent, status: number, text: string): void {
     if (status === 429 && manner === 'limited') endings.limited++
     else if ((status === 401 || status === 429) && manner === 'wrong key') endings['turned away']++
     else if (status !== 200) note('failed', `${manner} ${dialect.name}: ${status} ${text.slice(0, 300)}`)
     else if (!streamed || text.endsWith(dialect.closing.at(-1) ?? '')) endings.whole++
-    else if (dialect.failureIn(text) !== null) endings.told++
+    else if (dialect.failureIn(text) !== null) endings[leaves ? 'left' : 'told']++
     else note('torn', `${manner} ${dialect.name}: ended with ${JSON.stringify(text.slice(-200))}`)
   }
 
@@ -199,8 +199,8 @@ function headersOf(manner: Manner, key: string): Record<string, string> {
 }
 
 /** What the provider must know stands first in the body, where it is found at once. */
-function bodyOf({ manner, dialect, streamed, mark }: Sent): string {
-  const told = JSON.stringify({ soak: mark, pace: PACE_OF[manner] ?? 'short' }).slice(0, -1)
+function bodyOf({ manner, dialect, streamed, mark, leaves }: Sent): string {
+  const told = JSON.stringify({ soak: mark, leaves: leaves !== null, pace: PACE_OF[manner] ?? 'short' }).slice(0, -1)
   const big = manner === 'big' ? `,"padding":"${padding}"` : ''
   return `${told}${big},${(streamed ? dialect.request : dialect.wholeRequest).slice(1)}`
 }

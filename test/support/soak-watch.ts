@@ -37,6 +37,8 @@ export async function readGauges(url: string): Promise<Gauges> {
 export interface MemorySamples {
   /** Bytes that memory grew by over the second half of what was watched, by the line of least squares. */
   secondHalfGrowth(): number
+  /** The lowest of each quarter: between two of them lies what garbage does not explain. */
+  floors(): number[]
   stop(): void
 }
 
@@ -52,12 +54,19 @@ export function sampleMemory(pid: number): MemorySamples {
       const last = half.at(-1)?.[0] ?? 0
       return slope(half) * (last - first)
     },
+    floors() {
+      const lowest = (quarter: number) => {
+        const bounds = [quarter, quarter + 1].map((bound) => Math.floor((bound / 4) * samples.length))
+        return Math.min(...samples.slice(...bounds).map(([, bytes]) => bytes))
+      }
+      return [0, 1, 2, 3].map(lowest)
+    },
     stop: () => clearInterval(timer),
   }
 }
 
 /** Of y over x, by least squares. */
-export function slope(points: readonly (readonly [number, number])[]): number {
+function slope(points: readonly (readonly [number, number])[]): number {
   const mean = (of: 0 | 1) => points.reduce((sum, point) => sum + point[of], 0) / points.length
   const [meanX, meanY] = [mean(0), mean(1)]
   const spread = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0)
