@@ -21,6 +21,8 @@ export interface SoakUpstream {
   readonly seen: number
   /** Streams that were cut after their first content, of clients that stay: they must be told (REL-13). */
   readonly cut: number
+  /** Requests that were answered by a reset: over a connection that was used before they are sent once more within the same attempt. */
+  readonly reset: number
   /** Resolves when the request with this mark in its body has come. */
   whenSeen(mark: string): Promise<void>
   forget(mark: string): void
@@ -46,7 +48,7 @@ const HEAD_BYTES = 200
 
 export async function startSoakUpstream(): Promise<SoakUpstream> {
   const awaited = new Map<string, () => void>()
-  let [seen, cut] = [0, 0]
+  let [seen, cut, reset] = [0, 0, 0]
   const script: Script = (request, reply) => {
     // Kept for tests; here it would be gigabytes.
     server.requests.length = 0
@@ -59,6 +61,7 @@ export async function startSoakUpstream(): Promise<SoakUpstream> {
     if (!isSick) return serve(request, reply, pace)
     const illness = ILLNESSES[Math.floor(Math.random() * ILLNESSES.length)] as Illness
     if (illness === 'cut late' && isStreamed(request) && !start.includes('"leaves":true')) cut++
+    if (illness === 'dead') reset++
     return fail(illness, request, reply)
   }
   const server: ScriptedUpstream = await startUpstream(script)
@@ -75,6 +78,9 @@ export async function startSoakUpstream(): Promise<SoakUpstream> {
     },
     get cut() {
       return cut
+    },
+    get reset() {
+      return reset
     },
     whenSeen: (mark) => new Promise((resolve) => awaited.set(mark, resolve)),
     forget: (mark) => void awaited.delete(mark),
