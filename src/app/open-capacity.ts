@@ -28,7 +28,7 @@ export async function openCapacity(
   })
   const queue = createWaitQueue({ most: config.queueSize, schedule: scheduleTimeout })
   const { nowMs } = systemClock
-  const { slots, sticky } = await stack.use(
+  const { slots, sticky, joined } = await stack.use(
     'shared slots and sessions',
     () =>
       openSharing({
@@ -42,5 +42,7 @@ export async function openCapacity(
       }),
     (opened) => opened.stop(),
   )
+  // What others hold and where their sessions sit is known before the first request (OPS-4).
+  await joined
   return { bodies, queue, slots, sticky }
 }

@@ -42,6 +42,7 @@ export async function openLimits(ground: Ground, directory: Directory): Promise<
       }),
     (opened) => opened.stop(),
   )
+  await counters.joined
   const loadTotals: TotalsLoader = async (query) => {
     if (data.presence.isAway) throw new Error('the database is away')
     const loading = loadLimitTotals(data.database.sql, query, config.timezone)

@@ -6,7 +6,7 @@
  */
 import type { Counters } from './counters.ts'
 import { createMemoryCounters } from './memory-counters.ts'
-import { createRedisClient } from './redis-client.ts'
+import { createRedisClient, whenReached } from './redis-client.ts'
 import { createRedisCounters, LEASE_MS } from './redis-counters.ts'
 import { createSharedCounters, type SharedMode } from './shared-counters.ts'
 
@@ -16,6 +16,8 @@ export interface OpenCounters {
   readonly mode: SharedMode | 'memory'
   /** What to do while Redis is away; nothing where there is none. */
   setRedisDown(redisDown: 'local' | 'refuse'): void
+  /** Resolves when what is counted is shared with the others, or Redis seems to be away: to be awaited before the first request (OPS-4). */
+  joined: Promise<void>
   stop(): void
 }
 
@@ -38,7 +40,9 @@ export interface OpenCountersOptions {
 export function openCounters(options: OpenCountersOptions): OpenCounters {
   const { nowMs, redisUrl, leaseMs = LEASE_MS } = options
   const createLocal = () => createMemoryCounters({ nowMs })
-  if (redisUrl === null) return { counters: createLocal(), mode: 'memory', setRedisDown() {}, stop() {} }
+  if (redisUrl === null) {
+    return { counters: createLocal(), mode: 'memory', joined: Promise.resolve(), setRedisDown() {}, stop() {} }
+  }
   const { timeoutMs: commandTimeoutMs, onConnectionError: onError } = options
   const client = createRedisClient({ url: redisUrl, onError, ...(commandTimeoutMs && { commandTimeoutMs }) })
   const shared = createSharedCounters({
@@ -59,6 +63,7 @@ export function openCounters(options: OpenCountersOptions): OpenCounters {
       return shared.mode
     },
     setRedisDown: shared.setWhenDown,
+    joined: whenReached(client),
     stop() {
       shared.stop()
       client.disconnect()

@@ -9,7 +9,7 @@ import { type AccountSlots, createAccountSlots } from './account-slots.ts'
 import type { Counters } from './counters.ts'
 import { createLeases } from './leases.ts'
 import { createRedisBus } from './redis-bus.ts'
-import { createRedisClient } from './redis-client.ts'
+import { createRedisClient, whenReached } from './redis-client.ts'
 import { createSharedAccountSlots } from './shared-account-slots.ts'
 import { createSharedSticky } from './shared-sticky.ts'
 import { createSticky, type Sticky } from './sticky.ts'
@@ -17,6 +17,8 @@ import { createSticky, type Sticky } from './sticky.ts'
 export interface Sharing {
   slots: AccountSlots
   sticky: Sticky
+  /** Resolves when sessions are shared with the others, or Redis seems to be away (OPS-4). */
+  joined: Promise<void>
   stop(): void
 }
 
@@ -36,7 +38,8 @@ export interface SharingOptions {
 export function openSharing(options: SharingOptions): Sharing {
   const { redisUrl, pool, counters, nowMs, newId, onFree, onConnectionError: onError } = options
   if (redisUrl === null) {
-    return { slots: createAccountSlots({ pool, onFree }), sticky: createSticky({ nowMs }), stop() {} }
+    const alone = { slots: createAccountSlots({ pool, onFree }), sticky: createSticky({ nowMs }) }
+    return { ...alone, joined: Promise.resolve(), stop() {} }
   }
   const client = createRedisClient({ url: redisUrl, onError })
   const subscriber = createRedisClient({ url: redisUrl, onError })
@@ -45,6 +48,7 @@ export function openSharing(options: SharingOptions): Sharing {
   return {
     slots,
     sticky: createSharedSticky({ client, bus, nowMs }),
+    joined: Promise.all([whenReached(client), whenReached(subscriber)]).then(() => undefined),
     stop() {
       slots.stop()
       subscriber.disconnect()

@@ -37,6 +37,21 @@ export function createRedisClient({ url, onError, commandTimeoutMs = 1000 }: Red
   return client
 }
 
+/** More than `connectTimeout`, for a machine that is busy starting; no reason to keep an instance from serving for long. */
+const REACHED_WITHIN_MS = 3000
+
+/**
+ * Resolves when a new client is ready for its first command, or when Redis seems to be away. Until then every command is refused, and whoever
+ * takes requests would count them by itself though Redis is there (OPS-4).
+ */
+export function whenReached(client: Pick<RedisClient, 'once'>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, REACHED_WITHIN_MS)
+  client.once('ready', resolve)
+  client.once('error', () => resolve())
+  return promise.finally(() => clearTimeout(timer))
+}
+
 /** The nodes' addresses come from the cluster itself; user, password and TLS from the first URL. */
 function toClusterOptions(url: string, options: RedisOptions): ClusterOptions {
   const { username, password, protocol } = new URL(url)

@@ -5,7 +5,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-const NOT_FIGURES = new Set(['run.ts', 'fuzz.ts'])
+const NOT_FIGURES = new Set(['run.ts', 'fuzz.ts', 'soak.ts'])
 const files = readdirSync(import.meta.dir).filter((file) => file.endsWith('.ts') && !NOT_FIGURES.has(file))
 for (const file of files.sort()) {
   console.log(`\n== ${file}`)

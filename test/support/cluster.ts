@@ -9,6 +9,8 @@ import { type Gateway, startGateway } from './gateway.ts'
 export interface Cluster {
   gateways: readonly Gateway[]
   database: FreshDatabase
+  /** Starts one anew, in the folder of one that has ended and in its place. */
+  startAgain(index: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -32,6 +34,9 @@ export async function startCluster({ count, redisUrl, settings }: ClusterOptions
   return {
     gateways,
     database,
+    async startAgain(index) {
+      gateways[index] = await startGateway(shared, gateways[index]?.folder)
+    },
     async stop() {
       await Promise.all(gateways.map((gateway) => gateway.remove()))
       await database.drop()
