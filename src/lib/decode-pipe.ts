@@ -23,7 +23,8 @@ const MOST_ENCODINGS = 3
 
 /** Gives null when there is nothing to undo, or something that cannot be undone: then the bytes are to be passed as they are. */
 export function decodedPipe(pipe: Pipe, encoding: string | null): Pipe | null {
-  const names = (encoding ?? '')
+  if (encoding === null) return null
+  const names = encoding
     .split(',')
     .map((name) => name.trim().toLowerCase())
     .filter((name) => name !== '' && name !== 'identity')

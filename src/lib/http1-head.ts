@@ -8,7 +8,7 @@
  *   is not used again;
  * - the only transfer coding is `chunked`, once: no other was asked for, so that any other is an error of the peer.
  */
-import { createHeaderList, type HeaderList } from './header-list.ts'
+import { HeaderList } from './header-list.ts'
 import { Http1Error } from './http1-error.ts'
 
 export interface Http1Head {
@@ -25,8 +25,8 @@ export interface Http1Head {
 }
 
 const STATUS_LINE = /HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?\r?\n/y
-/** One field with its line end. What does not match: obs-fold, no colon or a space before it, control characters, a bare CR. */
-const FIELD = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)\r?\n/y
+/** Fields with their line ends. What does not match: obs-fold, no colon or a space before it, control characters, a bare CR. */
+const FIELDS = /(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r?\n)*/y
 
 /** `text`: the lines of a head as latin-1, each with its end, without the empty one. `method`: of the request, since HEAD has no body. */
 export function parseHead(text: string, method: string, mostFields: number): Http1Head {
@@ -60,22 +60,22 @@ export function parseHead(text: string, method: string, mostFields: number): Htt
 
 /** The fields from a position on; trailers too, which are checked and then forgotten. */
 export function parseFields(text: string, start: number, mostFields: number): HeaderList {
-  const headers = createHeaderList()
-  FIELD.lastIndex = start
-  for (let fields = 1; FIELD.lastIndex < text.length; fields++) {
-    if (fields > mostFields) throw new Http1Error('protocol', `more than ${mostFields} header fields`)
-    const match = FIELD.exec(text)
-    if (!match) throw new Http1Error('protocol', 'malformed header field')
-    headers.append(match[1] as string, match[2] as string)
-  }
+  FIELDS.lastIndex = start
+  if (!FIELDS.test(text) || FIELDS.lastIndex < text.length) throw new Http1Error('protocol', 'malformed header field')
+  const headers = new HeaderList()
+  const fields = headers.appendLines(start === 0 ? text : text.slice(start))
+  if (fields > mostFields) throw new Http1Error('protocol', `more than ${mostFields} header fields`)
   return headers
 }
+
+const LENGTH = /^\d{1,15}$/
 
 /** Repeated fields stand joined with commas; every one of them must say the same. */
 function contentLengthOf(value: string | null): number | null {
   if (value === null) return null
+  if (LENGTH.test(value)) return Number(value)
   const [length = '', ...others] = value.split(',').map((one) => one.trim())
-  if (!/^\d{1,15}$/.test(length) || others.some((other) => other !== length)) {
+  if (!LENGTH.test(length) || others.some((other) => other !== length)) {
     throw new Http1Error('protocol', 'malformed or contradictory content-length')
   }
   return Number(length)
@@ -88,12 +88,11 @@ function isChunked(value: string | null): boolean {
 }
 
 function hasToken(value: string | null, token: string): boolean {
-  return (
-    value
-      ?.toLowerCase()
-      .split(',')
-      .some((one) => one.trim() === token) ?? false
-  )
+  if (value === null) return false
+  const lower = value.toLowerCase()
+  // Nearly always there is only one.
+  if (!lower.includes(',')) return lower === token
+  return lower.split(',').some((one) => one.trim() === token)
 }
 
 function keepAliveMsOf(value: string | null): number | null {
