@@ -24,16 +24,46 @@ export interface Watchdog {
   stop(): void
 }
 
-interface Entry {
+/** One object for each: there is one for each request under way. */
+class Entry implements Watched {
   /** Something happened since the last sweep; `touchedAtMs` is when a sweep last saw that. */
-  touched: boolean
+  touched = false
   touchedAtMs: number
-  idleMs: number
-  deadlineMs: number
-  quietMs: number
-  quietTickedMs: number
-  tick: (() => void) | null
-  fire: (limit: 'idle' | 'deadline') => void
+  idleMs = 0
+  deadlineMs = 0
+  quietMs = 0
+  quietTickedMs = 0
+  tick: (() => void) | null = null
+
+  constructor(
+    private readonly entries: Set<Entry>,
+    private readonly nowMs: () => number,
+    readonly fire: (limit: 'idle' | 'deadline') => void,
+  ) {
+    this.touchedAtMs = nowMs()
+  }
+
+  touch(): void {
+    this.touched = true
+  }
+
+  limitIdle(idleMs: number): void {
+    this.idleMs = idleMs
+    this.touchedAtMs = this.nowMs()
+  }
+
+  limitTotal(totalMs: number): void {
+    this.deadlineMs = totalMs === 0 ? 0 : this.nowMs() + totalMs
+  }
+
+  every(quietMs: number, tick: () => void): void {
+    this.quietMs = quietMs
+    this.tick = quietMs > 0 ? tick : null
+  }
+
+  stop(): void {
+    this.entries.delete(this)
+  }
 }
 
 export function createWatchdog(options: { nowMs: () => number; sweepEveryMs?: number }): Watchdog {
@@ -63,36 +93,9 @@ export function createWatchdog(options: { nowMs: () => number; sweepEveryMs?: nu
 
   return {
     watch(fire) {
-      const entry: Entry = {
-        touched: false,
-        touchedAtMs: options.nowMs(),
-        idleMs: 0,
-        deadlineMs: 0,
-        quietMs: 0,
-        quietTickedMs: 0,
-        tick: null,
-        fire,
-      }
+      const entry = new Entry(entries, options.nowMs, fire)
       entries.add(entry)
-      return {
-        touch() {
-          entry.touched = true
-        },
-        limitIdle(idleMs) {
-          entry.idleMs = idleMs
-          entry.touchedAtMs = options.nowMs()
-        },
-        limitTotal(totalMs) {
-          entry.deadlineMs = totalMs === 0 ? 0 : options.nowMs() + totalMs
-        },
-        every(quietMs, tick) {
-          entry.quietMs = quietMs
-          entry.tick = quietMs > 0 ? tick : null
-        },
-        stop() {
-          entries.delete(entry)
-        },
-      }
+      return entry
     },
     sweep,
     get size() {

@@ -38,7 +38,7 @@ export async function answerStream(
     gate: protocol.gate(operation, framing),
     transform: exchange.recording ? exchange.recording.watch(transform) : transform,
     commitWaitMs: deps.settings.commitWaitMs,
-    touch: call.watched.touch,
+    touch: () => call.watched.touch(),
     onFirstData: () => {
       exchange.firstTokenMs = elapsedMs(exchange)
     },

@@ -8,24 +8,9 @@ import { canConnect } from '../lib/can-connect.ts'
 import type { Watchdog, Watched } from '../lib/watchdog.ts'
 import type { Exchange } from './exchange.ts'
 import type { RelaySettings } from './settings.ts'
-import { ConnectTimeout, type Upstream, type UpstreamAnswer, type UpstreamRequest } from './upstream.ts'
+import { ConnectTimeout, type Upstream, type UpstreamAnswer, type UpstreamCall, type UpstreamRequest } from './upstream.ts'
 
 export type Limit = 'connect' | 'first_byte' | 'idle' | 'request' | 'drain'
-
-export interface TimedCall {
-  answer: Promise<UpstreamAnswer | Failure>
-  watched: Watched
-  abort(reason: string): void
-  /** No limit counts any more: the call is over. */
-  stop(): void
-  /** From now on silence is measured between chunks. */
-  streaming(): void
-  /** The client left: hang up, or read on for a while, as set globally or for the key (REL-14). */
-  clientLeft(): void
-  readonly timedOut: Limit | null
-  /** It was hung up on because the client had left. */
-  readonly hungUp: boolean
-}
 
 export interface TimedCallDeps {
   settings: RelaySettings
@@ -39,78 +24,100 @@ export function startTimedCall(
   account: Account,
   request: UpstreamRequest,
 ): TimedCall {
-  const { settings } = deps
-  let timedOut: Limit | null = null
-  let answered = false
-  let draining = false
-  let hungUp = false
-  const call = deps.upstream.send(request)
-  const abort = (limit: Limit) => {
-    timedOut ??= limit
-    call.abort(limit)
+  const call = new TimedCall(deps, exchange, account, deps.upstream.send(request))
+  if (!call.limitsConnect) call.probeConnection(request.proxyUrl ?? request.url)
+  exchange.onClientGone = () => call.clientLeft()
+  return call
+}
+
+export class TimedCall {
+  readonly answer: Promise<UpstreamAnswer | Failure>
+  readonly watched: Watched
+  timedOut: Limit | null = null
+  /** It was hung up on because the client had left. */
+  hungUp = false
+  private answered = false
+  private draining = false
+
+  constructor(
+    private readonly deps: TimedCallDeps,
+    private readonly exchange: Exchange,
+    private readonly account: Account,
+    private readonly call: UpstreamCall,
+  ) {
+    const { settings } = deps
+    this.watched = deps.watchdog.watch((limit) => this.fire(limit))
+    this.watched.limitIdle(account.firstByteTimeoutMs ?? settings.firstByteTimeoutMs)
+    const totalMs = account.requestTimeoutMs ?? settings.requestTimeoutMs
+    this.watched.limitTotal(totalMs === 0 ? 0 : Math.max(1, totalMs - (performance.now() - exchange.startedAt)))
+    this.answer = call.answer.then(
+      (answer) => {
+        this.answered = true
+        return answer
+      },
+      (error): Failure => ({ cause: this.causeOf(error), status: null, error: null, told: null }),
+    )
   }
-  const watched = deps.watchdog.watch((limit) => {
-    if (limit === 'idle') abort(answered ? 'idle' : 'first_byte')
-    else {
-      hungUp = draining
-      abort(draining ? 'drain' : 'request')
+
+  get limitsConnect(): boolean {
+    return this.call.limitsConnect
+  }
+
+  abort(reason: string): void {
+    this.call.abort(reason)
+  }
+
+  /** No limit counts any more: the call is over. */
+  stop(): void {
+    this.watched.stop()
+  }
+
+  /** From now on silence is measured between chunks. */
+  streaming(): void {
+    this.watched.limitIdle(this.account.streamIdleTimeoutMs ?? this.deps.settings.streamIdleTimeoutMs)
+  }
+
+  /** The client left: hang up, or read on for a while, as set globally or for the key (REL-14). */
+  clientLeft(): void {
+    const { settings } = this.deps
+    const mode = this.exchange.policy.key.onClientDisconnect ?? settings.onClientDisconnect
+    if (mode === 'abort') {
+      this.hungUp = true
+      this.call.abort('client left')
+    } else {
+      this.draining = true
+      this.watched.limitTotal(settings.drainTimeoutMs)
     }
-  })
-  watched.limitIdle(account.firstByteTimeoutMs ?? settings.firstByteTimeoutMs)
-  const totalMs = account.requestTimeoutMs ?? settings.requestTimeoutMs
-  watched.limitTotal(totalMs === 0 ? 0 : Math.max(1, totalMs - (performance.now() - exchange.startedAt)))
-  if (!call.limitsConnect) probeConnection()
+  }
 
   /** fetch does not tell when it has connected: a call without an answer for half the connect time has its address tried from outside. */
-  function probeConnection(): void {
-    const halfMs = settings.connectTimeoutMs / 2
-    let probed = false
-    watched.every(halfMs, () => {
-      if (answered || probed) return
-      probed = true
-      void canConnect(request.proxyUrl ?? request.url, halfMs).then((reachable) => {
-        if (!reachable && !answered) abort('connect')
+  probeConnection(url: string): void {
+    const halfMs = this.deps.settings.connectTimeoutMs / 2
+    this.watched.every(halfMs, () => {
+      this.watched.every(0, () => undefined)
+      if (this.answered) return
+      void canConnect(url, halfMs).then((reachable) => {
+        if (!reachable && !this.answered) this.expire('connect')
       })
     })
   }
 
-  function clientLeft(): void {
-    const mode = exchange.policy.key.onClientDisconnect ?? settings.onClientDisconnect
-    if (mode === 'abort') {
-      hungUp = true
-      call.abort('client left')
-    } else {
-      draining = true
-      watched.limitTotal(settings.drainTimeoutMs)
+  private fire(limit: 'idle' | 'deadline'): void {
+    if (limit === 'idle') this.expire(this.answered ? 'idle' : 'first_byte')
+    else {
+      this.hungUp = this.draining
+      this.expire(this.draining ? 'drain' : 'request')
     }
   }
 
-  function causeOf(error: unknown): FailureCause {
-    if (hungUp) return 'client_left'
-    if (error instanceof ConnectTimeout || timedOut === 'connect') return 'connect_timeout'
-    return timedOut === null ? 'connect_error' : 'first_byte_timeout'
+  private expire(limit: Limit): void {
+    this.timedOut ??= limit
+    this.call.abort(limit)
   }
 
-  exchange.onClientGone = clientLeft
-  return {
-    answer: call.answer.then(
-      (answer) => {
-        answered = true
-        watched.every(0, () => undefined)
-        return answer
-      },
-      (error): Failure => ({ cause: causeOf(error), status: null, error: null, told: null }),
-    ),
-    watched,
-    abort: call.abort,
-    stop: watched.stop,
-    streaming: () => watched.limitIdle(account.streamIdleTimeoutMs ?? settings.streamIdleTimeoutMs),
-    clientLeft,
-    get timedOut() {
-      return timedOut
-    },
-    get hungUp() {
-      return hungUp
-    },
+  private causeOf(error: unknown): FailureCause {
+    if (this.hungUp) return 'client_left'
+    if (error instanceof ConnectTimeout || this.timedOut === 'connect') return 'connect_timeout'
+    return this.timedOut === null ? 'connect_error' : 'first_byte_timeout'
   }
 }
