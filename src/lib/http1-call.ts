@@ -2,7 +2,7 @@
  * One request from start to end: a place at its origin, a connection (idle or new), the request, at most one second try when the idle
  * connection turns out to be stale, the answer, and the connection's return. What may be tried again, and why, stands in http1-client.ts.
  */
-import type { Http1Connection } from './http1-connection.ts'
+import type { Http1Connection, ResponseSink } from './http1-connection.ts'
 import type { Dialling } from './http1-dial.ts'
 import { Http1Error } from './http1-error.ts'
 import type { Http1Head } from './http1-head.ts'
@@ -41,79 +41,117 @@ export interface CallDeps {
 
 export function startCall(deps: CallDeps, request: Http1Request, sink: CallSink): Http1Call {
   let route: Http1Route
-  let head: Uint8Array
+  let head: string
   try {
     route = deps.routeTo(request.url, request.proxyUrl)
     head = requestHead(request, route)
   } catch (error) {
     return failedCall(error, sink)
   }
-  const { pool } = deps
-  const { key } = route.target
-  let state: 'waiting' | 'running' | 'over' = 'waiting'
-  let dialling: Dialling | null = null
-  let connection: Http1Connection | null = null
+  const call = new ClientCall(deps, { route, head, request }, sink)
+  deps.pool.enter(route.target.key, () => call.start())
+  return call
+}
 
-  function finish(): void {
-    if (state === 'running') pool.leave(key)
-    state = 'over'
-    dialling = null
-    connection = null
-  }
+/** What is asked, ready to be written. */
+interface Asked {
+  route: Http1Route
+  head: string
+  request: Http1Request
+}
 
-  function fail(error: Http1Error): void {
-    finish()
-    sink.onFail(error)
-  }
+class ClientCall implements Http1Call, ResponseSink {
+  private state: 'waiting' | 'running' | 'over' = 'waiting'
+  private dialling: Dialling | null = null
+  private connection: Http1Connection | null = null
+  /** Of the connection that was used last: did it idle before, when was it written to, and what has it answered? */
+  private reused = false
+  private sentAtMs = 0
+  private answer: Http1Head | null = null
 
-  function connectAndSend(): void {
-    dialling = deps.connect(route, { ready: (fresh) => sendOn(fresh, false), failed: fail })
-  }
+  constructor(
+    private readonly deps: CallDeps,
+    private readonly asked: Asked,
+    private readonly sink: CallSink,
+  ) {}
 
-  function sendOn(used: Http1Connection, reused: boolean): void {
-    const sentAtMs = deps.nowMs()
-    let answer: Http1Head | null = null
-    dialling = null
-    connection = used
-    used.send(request.method, head, request.body, {
-      onHead(parsed) {
-        answer = parsed
-        sink.onHead(parsed)
-      },
-      onData: sink.onData,
-      onEnd(reusable) {
-        if (reusable) deps.keep(route, used, answer)
-        finish()
-        sink.onEnd()
-      },
-      onFail(error, untouched) {
-        connection = null
-        const soon = deps.nowMs() - sentAtMs <= deps.staleWithinMs
-        if (reused && untouched && soon && error.kind === 'closed') connectAndSend()
-        else fail(error)
-      },
-    })
-  }
-
-  pool.enter(key, () => {
-    if (state === 'over') {
+  /** Its place at the origin is free. */
+  start(): void {
+    const { pool, nowMs } = this.deps
+    const { key } = this.asked.route.target
+    if (this.state === 'over') {
       pool.leave(key)
       return
     }
-    state = 'running'
-    const idle = pool.take(key, deps.nowMs())
-    if (idle) sendOn(idle, true)
-    else connectAndSend()
-  })
+    this.state = 'running'
+    const idle = pool.take(key, nowMs())
+    if (idle) this.sendOn(idle, true)
+    else this.connectAndSend()
+  }
 
-  return {
-    pause: () => connection?.pause(),
-    resume: () => connection?.resume(),
-    abort() {
-      dialling?.cancel()
-      connection?.destroy()
-      finish()
-    },
+  pause(): void {
+    this.connection?.pause()
+  }
+
+  resume(): void {
+    this.connection?.resume()
+  }
+
+  abort(): void {
+    this.dialling?.cancel()
+    this.connection?.destroy()
+    this.finish()
+  }
+
+  onHead(head: Http1Head): void {
+    this.answer = head
+    this.sink.onHead(head)
+  }
+
+  onData(bytes: Uint8Array): void {
+    this.sink.onData(bytes)
+  }
+
+  onEnd(reusable: boolean): void {
+    if (reusable && this.connection) this.deps.keep(this.asked.route, this.connection, this.answer)
+    this.finish()
+    this.sink.onEnd()
+  }
+
+  onFail(error: Http1Error, untouched: boolean): void {
+    this.connection = null
+    const soon = this.deps.nowMs() - this.sentAtMs <= this.deps.staleWithinMs
+    if (this.reused && untouched && soon && error.kind === 'closed') this.connectAndSend()
+    else this.fail(error)
+  }
+
+  private connectAndSend(): void {
+    this.dialling = this.deps.connect(this.asked.route, {
+      ready: (fresh) => this.sendOn(fresh, false),
+      failed: (error) => this.fail(error),
+    })
+  }
+
+  private sendOn(connection: Http1Connection, reused: boolean): void {
+    this.dialling = null
+    this.connection = connection
+    this.reused = reused
+    this.sentAtMs = this.deps.nowMs()
+    this.answer = null
+    const { head, request } = this.asked
+    connection.send(request.method, head, request.body, this)
+  }
+
+  private fail(error: Http1Error): void {
+    this.finish()
+    this.sink.onFail(error)
+  }
+
+  private finish(): void {
+    if (this.state === 'running') this.deps.pool.leave(this.asked.route.target.key)
+    this.state = 'over'
+    this.dialling = null
+    this.connection = null
   }
 }
 

@@ -24,7 +24,8 @@ export interface ResponseSink {
 }
 
 export interface Http1Connection {
-  send(method: string, head: Uint8Array, body: Uint8Array | null, sink: ResponseSink): void
+  /** `head`: latin-1 text, with the empty line that ends it. */
+  send(method: string, head: string, body: Uint8Array | null, sink: ResponseSink): void
   pause(): void
   resume(): void
   /** Closes at once, in whatever state; nothing is called afterwards. */
@@ -156,12 +157,12 @@ export function createConnection({ socket, wire, overTls, onIdleClose }: Connect
       head = null
       parser.expect(method)
       socket.ref()
-      if (body === null || body.length === 0) unsent = requestHead
-      else if (body.length <= MOST_JOINED_BYTES) unsent = Buffer.concat([requestHead, body])
-      else {
-        unsent = requestHead
-        unsentNext = body
-      }
+      const joined = body !== null && body.length <= MOST_JOINED_BYTES
+      const first = Buffer.allocUnsafeSlow(requestHead.length + (joined ? body.length : 0))
+      first.write(requestHead, 'latin1')
+      if (joined) first.set(body, requestHead.length)
+      unsent = first
+      unsentNext = joined || body?.length === 0 ? null : body
       write()
     },
     pause() {

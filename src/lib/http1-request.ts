@@ -71,7 +71,8 @@ export function routeOf(url: string, proxyUrl: string | null): Http1Route {
   }
 }
 
-export function requestHead(request: Http1Request, route: Http1Route): Buffer {
+/** Latin-1, with the empty line that ends it. */
+export function requestHead(request: Http1Request, route: Http1Route): string {
   if (!TOKEN.test(request.method)) throw new Http1Error('request', 'malformed method')
   let text = `${request.method} ${route.requestTarget} HTTP/1.1\r\n`
   let hasHost = false
@@ -92,7 +93,7 @@ export function requestHead(request: Http1Request, route: Http1Route): Buffer {
   const { body, method } = request
   if (body !== null) text += `content-length: ${body.length}\r\n`
   else if (method !== 'GET' && method !== 'HEAD') text += 'content-length: 0\r\n'
-  return Buffer.from(`${text}\r\n`, 'latin1')
+  return `${text}\r\n`
 }
 
 export function connectHead(tunnel: Http1Tunnel): Buffer {

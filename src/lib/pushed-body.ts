@@ -8,102 +8,102 @@ export type OnChunk = (chunk: Uint8Array) => Promise<unknown> | undefined
 /** Hands every chunk to `onChunk` and resolves at a clean end. A promise it returns is awaited before the next chunk. */
 export type Pipe = (onChunk: OnChunk) => Promise<void>
 
-export interface PushedBody {
-  push(chunk: Uint8Array): void
-  end(): void
-  fail(error: unknown): void
-  abort(error: unknown): void
-  pipe: Pipe
-}
-
 export interface PushedSource {
   pause(): void
   resume(): void
   /** The consumer threw: no more is wanted. */
-  abort(): void
+  hangUp(): void
 }
 
-export function createPushedBody(source: PushedSource): PushedBody {
-  let consumer: OnChunk | null = null
-  let settled: { resolve(): void; reject(error: unknown): void } | null = null
-  let held: Uint8Array[] = []
-  let waiting = false
+export class PushedBody {
+  private consumer: OnChunk | null = null
+  private done: PromiseWithResolvers<void> | null = null
+  private held: Uint8Array[] | null = null
+  private waiting = false
   /** How the source ended; told once all that was held is delivered. */
-  let outcome: { error: unknown } | 'end' | null = null
-  let over = false
+  private outcome: { error: unknown } | 'end' | null = null
+  private over = false
 
-  function push(chunk: Uint8Array): void {
-    if (over) return
-    if (consumer !== null && !waiting) {
-      deliver(chunk)
+  constructor(private readonly source: PushedSource) {}
+
+  push(chunk: Uint8Array): void {
+    if (this.over) return
+    if (this.consumer !== null && !this.waiting) {
+      this.deliver(chunk)
       return
     }
-    held.push(chunk)
+    this.held ??= []
+    this.held.push(chunk)
     // The first one comes with the head, before anybody can have asked for it; asking takes no longer than a microtask or two.
-    if (held.length > 1) source.pause()
+    if (this.held.length > 1) this.source.pause()
   }
 
-  function deliver(chunk: Uint8Array): void {
+  end(): void {
+    this.finish('end')
+  }
+
+  fail(error: unknown): void {
+    this.finish({ error })
+  }
+
+  abort(error: unknown): void {
+    if (this.over) return
+    this.outcome = { error }
+    this.settle(this.outcome)
+  }
+
+  pipe(onChunk: OnChunk): Promise<void> {
+    if (this.done !== null) return Promise.reject(new Error('a body can be read once'))
+    this.done = Promise.withResolvers<void>()
+    if (this.over) this.settle(this.outcome ?? 'end')
+    else {
+      this.consumer = onChunk
+      this.proceed()
+    }
+    return this.done.promise
+  }
+
+  private deliver(chunk: Uint8Array): void {
     try {
-      const wait = (consumer as OnChunk)(chunk)
+      const wait = (this.consumer as OnChunk)(chunk)
       if (!wait) return
-      waiting = true
-      source.pause()
-      wait.then(proceed, giveUp)
+      this.waiting = true
+      this.source.pause()
+      wait.then(
+        () => this.proceed(),
+        (error) => this.giveUp(error),
+      )
     } catch (error) {
-      giveUp(error)
+      this.giveUp(error)
     }
   }
 
-  function giveUp(error: unknown): void {
-    if (over) return
-    source.abort()
-    abort(error)
+  private giveUp(error: unknown): void {
+    if (this.over) return
+    this.source.hangUp()
+    this.abort(error)
   }
 
-  function proceed(): void {
-    waiting = false
-    while (held.length > 0 && !waiting && !over) deliver(held.shift() as Uint8Array)
-    if (waiting || over) return
-    if (outcome === null) source.resume()
-    else settle(outcome)
+  private proceed(): void {
+    this.waiting = false
+    const { held } = this
+    while (held !== null && held.length > 0 && !this.waiting && !this.over) this.deliver(held.shift() as Uint8Array)
+    if (this.waiting || this.over) return
+    if (this.outcome === null) this.source.resume()
+    else this.settle(this.outcome)
   }
 
-  function settle(how: { error: unknown } | 'end'): void {
-    over = true
-    held = []
-    consumer = null
-    if (how === 'end') settled?.resolve()
-    else settled?.reject(how.error)
+  private finish(how: { error: unknown } | 'end'): void {
+    if (this.over || this.outcome !== null) return
+    this.outcome = how
+    if (this.consumer !== null && !this.waiting) this.settle(how)
   }
 
-  function finish(how: { error: unknown } | 'end'): void {
-    if (over || outcome !== null) return
-    outcome = how
-    if (consumer !== null && !waiting) settle(how)
-  }
-
-  function abort(error: unknown): void {
-    if (over) return
-    outcome = { error }
-    settle(outcome)
-  }
-
-  return {
-    push,
-    end: () => finish('end'),
-    fail: (error) => finish({ error }),
-    abort,
-    pipe(onChunk) {
-      if (settled !== null) return Promise.reject(new Error('a body can be read once'))
-      const done = Promise.withResolvers<void>()
-      settled = done
-      if (over) settle(outcome ?? 'end')
-      else {
-        consumer = onChunk
-        proceed()
-      }
-      return done.promise
-    },
+  private settle(how: { error: unknown } | 'end'): void {
+    this.over = true
+    this.held = null
+    this.consumer = null
+    if (how === 'end') this.done?.resolve()
+    else this.done?.reject(how.error)
   }
 }

@@ -8,12 +8,12 @@
  * If it fails: `answer` rejects, or `pipe`/`bytes` do. Only a stale idle connection is tried again.
  */
 import { decodedPipe } from '../lib/decode-pipe.ts'
-import type { Http1Call } from '../lib/http1-call.ts'
+import type { CallSink, Http1Call } from '../lib/http1-call.ts'
 import { createHttp1Client, type Http1Client, type Http1ClientOptions } from '../lib/http1-client.ts'
 import type { Http1Error } from '../lib/http1-error.ts'
 import type { Http1Head } from '../lib/http1-head.ts'
 import type { OutboundGate } from '../lib/outbound-gate.ts'
-import { createPushedBody, type Pipe, type PushedBody } from '../lib/pushed-body.ts'
+import { type OnChunk, type Pipe, PushedBody, type PushedSource } from '../lib/pushed-body.ts'
 import { createFetchUpstream } from './fetch-upstream.ts'
 import {
   BodyTooLarge,
@@ -43,7 +43,7 @@ export function createSocketUpstream(
       if (url.startsWith('https:') && proxyUrl?.startsWith('https:')) return fallback.send(request)
       // What is connected to is looked at then; what a proxy will connect to can only be read.
       const refused = proxyUrl === null ? null : (gate?.checkText(url) ?? null)
-      return refused ? refusedCall(refused) : send(client, request)
+      return refused ? refusedCall(refused) : new SocketCall(client, request)
     },
     limitConnect: client.limitConnect,
     close: client.close,
@@ -54,31 +54,87 @@ function refusedCall(error: Error): UpstreamCall {
   return { answer: Promise.reject(error), limitsConnect: true, abort: () => undefined }
 }
 
-function send(client: Http1Client, request: UpstreamRequest): UpstreamCall {
-  const answer = Promise.withResolvers<UpstreamAnswer>()
-  const body = createPushedBody({
-    pause: () => call.pause(),
-    resume: () => call.resume(),
-    abort: () => call.abort(),
-  })
-  const call: Http1Call = client.send(withDefaults(request), {
-    onHead: (head) => answer.resolve(toAnswer(head, body, call)),
-    onData: body.push,
-    onEnd: body.end,
-    onFail(error) {
-      answer.reject(toUpstreamError(error))
-      body.fail(error)
-    },
-  })
-  return {
-    answer: answer.promise,
-    limitsConnect: true,
-    abort(reason) {
-      const error = new Error(reason)
-      call.abort()
-      answer.reject(error)
-      body.abort(error)
-    },
+/** One object for a call: what the caller holds, what the client tells its news, and the body that passes between them. */
+class SocketCall implements UpstreamCall, CallSink, UpstreamBody, PushedSource {
+  readonly limitsConnect = true
+  readonly answer: Promise<UpstreamAnswer>
+  private readonly answered = Promise.withResolvers<UpstreamAnswer>()
+  private readonly pushed = new PushedBody(this)
+  private readonly call: Http1Call
+  private declared = Number.NaN
+  private decoded: Pipe | null = null
+
+  constructor(client: Http1Client, request: UpstreamRequest) {
+    this.answer = this.answered.promise
+    this.call = client.send(withDefaults(request), this)
+  }
+
+  abort(reason: string): void {
+    const error = new Error(reason)
+    this.call.abort()
+    this.answered.reject(error)
+    this.pushed.abort(error)
+  }
+
+  pause(): void {
+    this.call.pause()
+  }
+
+  resume(): void {
+    this.call.resume()
+  }
+
+  hangUp(): void {
+    this.call.abort()
+  }
+
+  onHead({ status, headers }: Http1Head): void {
+    const encoding = headers.get('content-encoding')
+    if (encoding !== null) this.decoded = decodedPipe((onChunk) => this.pushed.pipe(onChunk), encoding)
+    if (this.decoded !== null) {
+      headers.delete('content-encoding')
+      headers.delete('content-length')
+    }
+    const declared = headers.get('content-length')
+    if (declared !== null) this.declared = Number(declared)
+    this.answered.resolve({ status, headers, body: this })
+  }
+
+  onData(chunk: Uint8Array): void {
+    this.pushed.push(chunk)
+  }
+
+  onEnd(): void {
+    this.pushed.end()
+  }
+
+  onFail(error: Http1Error): void {
+    this.answered.reject(toUpstreamError(error))
+    this.pushed.fail(error)
+  }
+
+  pipe(onChunk: OnChunk): Promise<void> {
+    if (this.decoded === null) return this.pushed.pipe(onChunk)
+    return this.decoded(onChunk).catch((error) => {
+      this.call.abort()
+      throw error
+    })
+  }
+
+  async bytes(most: number): Promise<Uint8Array> {
+    if (this.declared > most) {
+      this.call.abort()
+      throw new BodyTooLarge(`upstream body of ${this.declared} bytes`)
+    }
+    const chunks: Uint8Array[] = []
+    let size = 0
+    await this.pipe((chunk) => {
+      size += chunk.length
+      if (size > most) throw new BodyTooLarge(`upstream body over ${most} bytes`)
+      chunks.push(chunk)
+      return undefined
+    })
+    return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
   }
 }
 
@@ -87,46 +143,6 @@ function withDefaults(request: UpstreamRequest): UpstreamRequest {
   const { headers } = request
   if (headers['accept-encoding'] !== undefined && headers['user-agent'] !== undefined) return request
   return { ...request, headers: { 'accept-encoding': 'identity', 'user-agent': 'turnpike', ...headers } }
-}
-
-function toAnswer(head: Http1Head, body: PushedBody, call: Http1Call): UpstreamAnswer {
-  const { headers } = head
-  const decoded = decodedPipe(body.pipe, headers.get('content-encoding'))
-  if (decoded !== null) {
-    headers.delete('content-encoding')
-    headers.delete('content-length')
-  }
-  const declared = Number(headers.get('content-length') ?? Number.NaN)
-  const pipe: Pipe =
-    decoded === null
-      ? body.pipe
-      : (onChunk) =>
-          decoded(onChunk).catch((error) => {
-            call.abort()
-            throw error
-          })
-  return { status: head.status, headers, body: toBody(pipe, declared, call) }
-}
-
-function toBody(pipe: Pipe, declared: number, call: Http1Call): UpstreamBody {
-  return {
-    pipe,
-    async bytes(most) {
-      if (declared > most) {
-        call.abort()
-        throw new BodyTooLarge(`upstream body of ${declared} bytes`)
-      }
-      const chunks: Uint8Array[] = []
-      let size = 0
-      await pipe((chunk) => {
-        size += chunk.length
-        if (size > most) throw new BodyTooLarge(`upstream body over ${most} bytes`)
-        chunks.push(chunk)
-        return undefined
-      })
-      return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
-    },
-  }
 }
 
 function toUpstreamError(error: Http1Error): Error {

@@ -8,7 +8,13 @@ import { canConnect } from '../lib/can-connect.ts'
 import type { Watchdog, Watched } from '../lib/watchdog.ts'
 import type { Exchange } from './exchange.ts'
 import type { RelaySettings } from './settings.ts'
-import { ConnectTimeout, type Upstream, type UpstreamAnswer, type UpstreamCall, type UpstreamRequest } from './upstream.ts'
+import {
+  ConnectTimeout,
+  type Upstream,
+  type UpstreamAnswer,
+  type UpstreamCall,
+  type UpstreamRequest,
+} from './upstream.ts'
 
 export type Limit = 'connect' | 'first_byte' | 'idle' | 'request' | 'drain'
 

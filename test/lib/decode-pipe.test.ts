@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import zlib from 'node:zlib'
 import { decodedPipe } from '../../src/lib/decode-pipe.ts'
-import { createPushedBody, type Pipe } from '../../src/lib/pushed-body.ts'
+import { type Pipe, PushedBody } from '../../src/lib/pushed-body.ts'
 
 const TEXT = Buffer.from(Array.from({ length: 2000 }, (_, index) => `data: {"n":${index}}\n\n`).join(''))
 
@@ -63,9 +63,9 @@ for (const [encoding, create, flush] of [
 ] as const) {
   test(`${encoding}: an event comes out with the chunk it came in with, not when a block is full (REL-7)`, async () => {
     const encoder = create()
-    const body = createPushedBody({ pause: () => undefined, resume: () => undefined, abort: () => undefined })
+    const body = new PushedBody({ pause: () => undefined, resume: () => undefined, hangUp: () => undefined })
     encoder.on('data', (bytes) => body.push(bytes))
-    const pipe = decodedPipe(body.pipe, encoding) as Pipe
+    const pipe = decodedPipe((onChunk) => body.pipe(onChunk), encoding) as Pipe
     let arrived: (text: string) => void = () => undefined
     const done = pipe((bytes) => void arrived(Buffer.from(bytes).toString()))
     for (const event of ['data: one\n\n', 'data: two\n\n']) {

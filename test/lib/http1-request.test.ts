@@ -11,7 +11,7 @@ function headOf(request: Partial<Http1Request>): string {
     proxyUrl: null,
     ...request,
   }
-  return requestHead(whole, routeOf(whole.url, whole.proxyUrl)).toString('latin1')
+  return requestHead(whole, routeOf(whole.url, whole.proxyUrl))
 }
 
 describe('the head of a request', () => {

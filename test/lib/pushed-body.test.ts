@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'bun:test'
-import { createPushedBody } from '../../src/lib/pushed-body.ts'
+import { PushedBody } from '../../src/lib/pushed-body.ts'
 
 const chunk = (text: string) => Buffer.from(text)
 
 function setUp() {
   const calls: string[] = []
-  const body = createPushedBody({
+  const body = new PushedBody({
     pause: () => void calls.push('pause'),
     resume: () => void calls.push('resume'),
-    abort: () => void calls.push('abort'),
+    hangUp: () => void calls.push('hang up'),
   })
   /** What has been asked of the source since last asked. */
   return { body, asked: () => calls.splice(0).filter((call, index, all) => call !== all[index - 1]) }
@@ -132,7 +132,7 @@ describe('an end that is none', () => {
       asked()
       body.push(chunk('a'))
       await expect(done).rejects.toThrow('consumer')
-      expect(asked()).toContain('abort')
+      expect(asked()).toContain('hang up')
     }
   })
 
