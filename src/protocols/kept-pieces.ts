@@ -29,7 +29,7 @@ export function ssePieces(kept: Kept, selection: Selection): Piece[] {
   const says = (block: string): boolean => block !== '' && !selection.skips(block)
   const { blocks, rest } = splitBlocks(decoder.decode(kept.tail))
   const front = kept.aligned ? '' : blocks.shift()
-  const pieces = kept.head === null ? [] : headPieces(decoder.decode(kept.head), says).slice(0, selection.first)
+  const pieces = kept.head === null ? [] : headPieces(decoder.decode(kept.head), says, selection.first)
   if (front && kept.opening !== null) pieces.push(joinedPiece(decoder.decode(kept.opening), front))
   for (const block of blocks.filter(says).slice(-selection.last)) {
     if (pieces.length === 0 || !selection.repeats?.(block)) pieces.push(readPiece(block))
@@ -40,9 +40,9 @@ export function ssePieces(kept: Kept, selection: Selection): Piece[] {
 }
 
 /** A first event larger than the head (`response.created` with Codex's instructions) is read as far as it goes: its id comes first. */
-function headPieces(head: string, says: (block: string) => boolean): Piece[] {
+function headPieces(head: string, says: (block: string) => boolean, most: number): Piece[] {
   const { blocks, rest } = splitBlocks(head)
-  const pieces = blocks.filter(says).map(readPiece)
+  const pieces = blocks.filter(says).slice(0, most).map(readPiece)
   if (pieces.length > 0) return pieces
   const { event, data } = readBlock(rest)
   const prefix = data === null ? undefined : readPrefix(data)
