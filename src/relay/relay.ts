@@ -55,7 +55,12 @@ export function createRelay(deps: RelayDeps): Relay {
     const { key } = caller.policy
     if (key.expiresAfterDays !== null && key.expiresAtMs === null) deps.onFirstUse(key.id, nowMs)
     watchClient(exchange)
-    const response = await relayBody(deps, exchange).catch((error: unknown) => crash(deps, exchange, error))
+    let response: Response
+    try {
+      response = await relayBody(deps, exchange)
+    } catch (error) {
+      response = crash(deps, exchange, error)
+    }
     if (exchange.settled) giveBytesBack(deps, exchange)
     if (exchange.recorded) await exchange.recorded
     return response
@@ -71,9 +76,10 @@ async function relayBody(deps: RelayDeps, exchange: Exchange): Promise<Response>
   const inspected = call.protocol.inspect(call.operation, body, call.target)
   if (isDenial(inspected)) return refuse(deps, exchange, inspected)
   exchange.inspected = inspected
-  const denial = checkModel(policy, inspected.model) ?? (await admit(deps, exchange))
+  const admitted = checkModel(policy, inspected.model) ?? admit(deps, exchange)
+  const denial = admitted instanceof Promise ? await admitted : admitted
   if (exchange.settled) return tooLate(exchange)
-  return denial ? refuse(deps, exchange, denial) : serve(deps, exchange)
+  return denial ? refuse(deps, exchange, denial) : await serve(deps, exchange)
 }
 
 /** It was ended for its age while a step waited (USE-3): its record is written, and what was taken since goes back. */
