@@ -45,14 +45,15 @@ export function readString(bytes: Uint8Array, span: Span): string | null {
   return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text
 }
 
-/** Is it this string, which is ASCII? Decoded only when it is spelled with escapes. */
+/** Is it this string? Decoded only when it is spelled with escapes, or in more than ASCII. */
 export function isString(bytes: Uint8Array, span: Span, text: string): boolean {
   if (bytes[span.start] !== QUOTE) return false
   const from = span.start + 1
   const end = span.end - 1
   for (let pos = from; pos < end; pos++) {
-    if (bytes[pos] === BACKSLASH) return readString(bytes, span) === text
-    if (bytes[pos] !== text.charCodeAt(pos - from)) return false
+    const byte = bytes[pos]!
+    if (byte === BACKSLASH || byte >= 0x80) return readString(bytes, span) === text
+    if (byte !== text.charCodeAt(pos - from)) return false
   }
   return end - from === text.length
 }
