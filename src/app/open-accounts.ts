@@ -7,7 +7,7 @@
  */
 import type { Platform } from '../core/platform.ts'
 import { systemClock } from '../lib/clock.ts'
-import { hashApiKey } from '../lib/hash-api-key.ts'
+import { createKeyHash } from '../lib/hash-api-key.ts'
 import { PROTOCOLS } from '../protocols/table.ts'
 import { providerFor } from '../providers/table.ts'
 import { createDirectory, type Directory, type EntityKind, platformPool } from '../state/directory.ts'
@@ -61,7 +61,7 @@ export async function openAccounts(ground: Ground, telemetry: Telemetry): Promis
 function openDirectory({ config, data }: Ground): Directory {
   return createDirectory({
     loader: createDirectoryLoader(data.database.sql, data.box),
-    hashKey: (secret) => hashApiKey(data.pepper, secret),
+    hashKey: createKeyHash(data.pepper),
     poolsOf: (account) => (config.runMode === 'simple' ? simplePools(account.platform) : account.groupIds),
     nowMs: systemClock.nowMs,
   })

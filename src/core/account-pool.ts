@@ -182,18 +182,15 @@ export function createAccountPool(poolsOf: (account: Account) => readonly string
   function explain(input: ChooseInput): ChoiceExplained {
     const passedOver: Record<string, number> = {}
     let candidates = 0
-    const count = (cause: string, by: number) => {
-      if (by > 0) passedOver[cause] = (passedOver[cause] ?? 0) + by
-    }
     for (const tier of pools.get(input.poolId) ?? []) {
       for (const kind of tier.kinds.values()) {
         candidates += kind.members.size
-        if (!input.offers(kind.sample)) count('endpoint', kind.members.size)
-        else if (kind.mapper.map(input.model) === null) count('model', kind.members.size)
-        else for (const [cause, members] of kind.out) count(cause, members)
+        if (!input.offers(kind.sample)) count(passedOver, 'endpoint', kind.members.size)
+        else if (kind.mapper.map(input.model) === null) count(passedOver, 'model', kind.members.size)
+        else for (const [cause, members] of kind.out) count(passedOver, cause, members)
       }
     }
-    count('excluded', input.excluded.size)
+    count(passedOver, 'excluded', input.excluded.size)
     return { candidates, passedOver, sticky: 'none' }
   }
 
@@ -301,6 +298,10 @@ function prune(pools: Map<string, Tier[]>, poolId: string): void {
   const left = tiers.filter((tier) => tier.kinds.size > 0)
   if (left.length === 0) pools.delete(poolId)
   else if (left.length < tiers.length) pools.set(poolId, left)
+}
+
+function count(passedOver: Record<string, number>, cause: string, by: number): void {
+  if (by > 0) passedOver[cause] = (passedOver[cause] ?? 0) + by
 }
 
 function toChoice(entry: PoolEntry, input: ChooseInput): Choice {

@@ -16,33 +16,26 @@ const SESSION_HEADERS = [
 const LONGEST_HINT = 512
 
 export interface SessionInput {
-  header(name: string): string | null
+  headers: { get(name: string): string | null }
   /** The body's hint, or null. */
   bodyHint: string | null
   model: string
+  body: Uint8Array
   /** The body's parts that stay the same, in order; hashed when nothing better is there. */
-  prefix: readonly Uint8Array[]
+  prefix: readonly { start: number; end: number }[]
 }
 
-/** A hasher that takes texts and bytes, one after the other; passed in, because hashing is the runtime's. */
-export interface Hasher {
-  add(part: string | Uint8Array): void
-  hex(): string
-}
+/** Goes on from the hash of what came before; passed in, because hashing is the runtime's. */
+export type HashStep = (part: string | Uint8Array, before: bigint) => bigint
 
 /** Null when there is nothing to go by. */
-export function sessionHash(input: SessionInput, hasher: Hasher): string | null {
+export function sessionHash(input: SessionInput, step: HashStep): string | null {
   const hint = firstHeader(input) ?? input.bodyHint
-  if (hint === null && input.prefix.length === 0) return null
-  if (hint !== null) hasher.add(`hint\n${hint.slice(0, LONGEST_HINT)}`)
-  else {
-    hasher.add(`prefix\n${input.model}\n`)
-    for (const part of input.prefix) {
-      hasher.add(part)
-      hasher.add('\n')
-    }
-  }
-  return hasher.hex()
+  if (hint !== null) return step(`hint\n${hint.slice(0, LONGEST_HINT)}`, 0n).toString(16)
+  if (input.prefix.length === 0) return null
+  let hash = step(`prefix\n${input.model}\n`, 0n)
+  for (const { start, end } of input.prefix) hash = step('\n', step(input.body.subarray(start, end), hash))
+  return hash.toString(16)
 }
 
 /** What a session's binding is kept under: the scope in clear before the hash, so that nobody can steer or read somebody else's. */
@@ -52,7 +45,7 @@ export function bindingKey({ poolId, keyId }: { poolId: string; keyId: string },
 
 function firstHeader(input: SessionInput): string | null {
   for (const name of SESSION_HEADERS) {
-    const value = input.header(name)?.trim()
+    const value = input.headers.get(name)?.trim()
     if (value) return value
   }
   return null

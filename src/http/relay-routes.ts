@@ -2,7 +2,8 @@
  * The endpoints that clients call (contract.md, "Client endpoints"): path → protocol and operation, nothing more.
  *
  * Routes are `parse: 'none'`: Elysia must not read a relayed body (7 µs instead of 13 µs a request, and the bytes stay as they came). Handlers
- * destructure what they use, because Elysia reads their source to build only that.
+ * destructure what they use, because Elysia reads their source to build only that; the server comes from the app, because in the context it
+ * is a getter defined anew for every request.
  */
 import type { AnyElysia } from 'elysia'
 import { deny } from '../core/denial.ts'
@@ -48,12 +49,12 @@ const GEMINI_VERBS: Readonly<Record<string, Operation>> = {
 }
 
 export function relayRoutes({ relay, models, keyInfo, clientAddress }: RelayRoutesDeps) {
-  const toCall = createToCall(clientAddress)
   return (app: AnyElysia): AnyElysia => {
+    const toCall = createToCall(app, clientAddress)
     const none = { parse: 'none', detail: { hide: true } } as const
     for (const { paths, operation } of BODY_ROUTES) {
       for (const path of paths) {
-        app.post(path, ({ request, server }) => relay(toCall(request, server, { operation, path })), none)
+        app.post(path, ({ request }) => relay(toCall(request, operation, 'v1', path)), none)
         // Clients probe known paths without a key (REL-19); the rest is refused before anybody is asked who they are.
         app.all(path, ({ request }) => otherMethod(request, operation), none)
       }
@@ -61,60 +62,45 @@ export function relayRoutes({ relay, models, keyInfo, clientAddress }: RelayRout
     for (const version of ['v1', 'v1beta']) {
       app.post(
         `/${version}/models/*`,
-        ({ request, server }) => {
+        ({ request }) => {
           const operation = geminiOperation(request)
-          return operation ? relay(toCall(request, server, { operation, version })) : unknownEndpoint(request)
+          return operation ? relay(toCall(request, operation, version)) : unknownEndpoint(request)
         },
         none,
       )
       app.get(
         `/${version}/models`,
-        ({ request, server }) =>
-          models.answer(toCall(request, server, { operation: listOperation(request, version), version }), null),
+        ({ request }) => models.answer(toCall(request, listOperation(request, version), version), null),
         none,
       )
       app.get(
         `/${version}/models/*`,
-        ({ request, server, params }) =>
-          models.answer(
-            toCall(request, server, { operation: listOperation(request, version), version }),
-            decoded(params['*']),
-          ),
+        ({ request, params }) =>
+          models.answer(toCall(request, listOperation(request, version), version), decoded(params['*'])),
         none,
       )
       for (const path of [`/${version}/models`, `/${version}/models/*`]) app.head(path, () => nothing(), none)
     }
-    app.get(
-      '/v1/key',
-      ({ request, server }) => keyInfo(toCall(request, server, { operation: listOperation(request, 'v1') })),
-      none,
-    )
+    app.get('/v1/key', ({ request }) => keyInfo(toCall(request, listOperation(request, 'v1'), 'v1')), none)
     app.head('/api/hello', () => nothing(), none)
     return app
   }
 }
 
-function createToCall(clientAddress: ClientAddress) {
-  return (request: Request, server: AddressSource | null, endpoint: Endpoint): Call => {
-    const { operation, version = 'v1' } = endpoint
-    const target = targetOf(request, endpoint.path)
+/** `path`: of a route without variables. */
+function createToCall(app: { server: AddressSource | null }, clientAddress: ClientAddress) {
+  return (request: Request, operation: Operation, version: string, path?: string): Call => {
+    const target = targetOf(request, path)
     return {
       request,
       target,
       protocol: PROTOCOLS[operation.protocol],
       operation,
       version,
-      address: () => clientAddress(request, server),
+      address: () => clientAddress(request, app.server),
       queryKey: takeQueryKey(target),
     }
   }
-}
-
-interface Endpoint {
-  operation: Operation
-  version?: string
-  /** Of a route without variables. */
-  path?: string
 }
 
 function targetOf(request: Request, path: string | undefined): RequestTarget {

@@ -5,13 +5,15 @@
  * Of a message only its texts count: clients that use prompt caches move the `cache_control` marks beside the texts
  * forward with every turn, and a key that changed with them would miss exactly for those clients.
  */
-import { jsonKind, readString, type Span } from '../lib/json-read.ts'
+import { isString, jsonKind, type Span } from '../lib/json-read.ts'
 import { createJsonScanner } from '../lib/json-scan.ts'
 
 /** Gemini says `parts`, the others `content`. */
 const scanParts = createJsonScanner({ content: 'content[<16].text', parts: 'parts[<16].text' })
 
 export interface Opening {
+  /** What comes before all messages: tools, a system prompt of its own. */
+  before: readonly (readonly Span[])[]
   /** The first messages, in order; 32 are plenty to find the first of the user's among. */
   messages: readonly Span[]
   /** Their roles and contents, as far as they have one. */
@@ -23,24 +25,31 @@ export interface Opening {
   otherwise: 'user' | null
 }
 
-/** The texts of system messages up to the first user message, and of that one. */
+/** What comes before the messages, the texts of system messages up to the first user message, and of that one. */
 export function openingSpans(body: Uint8Array, opening: Opening): Span[] {
   const spans: Span[] = []
+  for (const found of opening.before) spans.push(...found)
   for (const message of opening.messages) {
-    const roleSpan = within(message, opening.roles)
-    const role = roleSpan === undefined ? opening.otherwise : readString(body, roleSpan)
-    if (role === 'user' || (role !== null && opening.system.includes(role))) {
+    const role = within(message, opening.roles)
+    const isUser = role === null ? opening.otherwise === 'user' : isString(body, role, 'user')
+    if (isUser || (role !== null && isOneOf(body, role, opening.system))) {
       const content = within(message, opening.contents)
-      if (content !== undefined && jsonKind(body, content) === 'string') spans.push(content)
+      if (content !== null && jsonKind(body, content) === 'string') spans.push(content)
       else spans.push(...partTexts(body, message))
     }
-    if (role === 'user') break
+    if (isUser) break
   }
   return spans
 }
 
-function within(message: Span, spans: readonly Span[]): Span | undefined {
-  return spans.find((span) => span.start > message.start && span.end <= message.end)
+function within(message: Span, spans: readonly Span[]): Span | null {
+  for (const span of spans) if (span.start > message.start && span.end <= message.end) return span
+  return null
+}
+
+function isOneOf(body: Uint8Array, span: Span, texts: readonly string[]): boolean {
+  for (const text of texts) if (isString(body, span, text)) return true
+  return false
 }
 
 /** The message itself if it has no text: an image, or a shape unknown here. */

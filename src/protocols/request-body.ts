@@ -29,28 +29,34 @@ export function scanBody<Name extends string>(scanner: JsonScanner<Name>, body: 
   return scan
 }
 
-/** What the three dialects that say everything in the body say alike. */
+/** What the three dialects that say everything in the body say alike; each fills in what is its own. */
 export function readCommon(
   operation: Operation,
   body: Uint8Array,
   scan: JsonScan<SessionField | 'model' | 'stream'>,
-): Omit<Inspected, 'maxOutputTokens' | 'prefixSpans'> | Denial {
+): Inspected | Denial {
   const model = readModel(body, valueAt(scan, 'model'))
   if (typeof model !== 'string') return model
   const stream = readStream(body, valueAt(scan, 'stream'), operation)
   if (typeof stream !== 'boolean') return stream
+  const { insertAt, empty } = memberSlot(body, scan.root)
   return {
     model,
-    modelSpans: everyValueAt(scan, ['model']),
+    modelSpans: everyValueAt(scan, MODEL),
     stream,
     framing: stream ? 'sse' : 'json',
+    maxOutputTokens: null,
     choices: 1,
     sessionHint: sessionHint(body, scan),
+    prefixSpans: [],
     storeSpan: null,
     usageOption: null,
-    ...memberSlot(body, scan.root),
+    insertAt,
+    empty,
   }
 }
+
+const MODEL = ['model'] as const
 
 /** Where a member can be spliced in as the first one, and whether it would be the only one. */
 export function memberSlot(body: Uint8Array, root: Span): { insertAt: number; empty: boolean } {
@@ -65,7 +71,12 @@ export function valueAt<Name extends string>(scan: JsonScan<Name>, name: Name): 
 
 /** Every value at some paths, replaced duplicates too: all that any parser might take. */
 export function everyValueAt<Name extends string>(scan: JsonScan<Name>, names: readonly Name[]): Span[] {
-  const spans = names.flatMap((name) => [...scan.found[name], ...(scan.superseded[name] ?? [])])
+  const spans: Span[] = []
+  for (const name of names) {
+    spans.push(...scan.found[name])
+    const superseded = scan.superseded[name]
+    if (superseded) spans.push(...superseded)
+  }
   return spans.length < 2 ? spans : spans.sort((a, b) => a.start - b.start)
 }
 
@@ -86,9 +97,14 @@ function readStream(body: Uint8Array, span: Span | null, operation: Operation): 
 const MOST_CHOICES = 128
 
 /** The largest of the counts given. */
-export function readChoices(body: Uint8Array, spans: readonly (Span | null)[]): number {
+export function readChoices<Name extends string>(
+  body: Uint8Array,
+  scan: JsonScan<Name>,
+  names: readonly Name[],
+): number {
   let largest = 1
-  for (const span of spans) {
+  for (const name of names) {
+    const span = valueAt(scan, name)
     const count = span === null ? null : readNumber(body, span)
     if (count !== null && Number.isInteger(count) && count <= MOST_CHOICES) largest = Math.max(largest, count)
   }
@@ -96,9 +112,14 @@ export function readChoices(body: Uint8Array, spans: readonly (Span | null)[]): 
 }
 
 /** The largest of the caps given, so that a hold is never too small where vendors prefer different ones. */
-export function readCap(body: Uint8Array, spans: readonly (Span | null)[]): number | null {
+export function readCap<Name extends string>(
+  body: Uint8Array,
+  scan: JsonScan<Name>,
+  names: readonly Name[],
+): number | null {
   let largest: number | null = null
-  for (const span of spans) {
+  for (const name of names) {
+    const span = valueAt(scan, name)
     const cap = span === null ? null : readNumber(body, span)
     if (cap === null || !Number.isInteger(cap) || cap <= 0 || cap > MAX_SENSIBLE_CAP) continue
     largest = Math.max(largest ?? 0, cap)

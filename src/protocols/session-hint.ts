@@ -24,17 +24,18 @@ const MAX_USER_ID_CHARACTERS = 2048
 
 /** The first of ACC-4's body fields that holds a session, or null. */
 export function sessionHint(body: Uint8Array, scan: JsonScan<SessionField>): string | null {
-  const read = (name: SessionField) => text(body, scan.found[name].at(-1))
+  const { promptCacheKey, userId, conversationId, conversation, conversationObject } = scan.found
   return (
-    read('promptCacheKey') ??
-    sessionOfUserId(read('userId')) ??
-    read('conversationId') ??
-    read('conversation') ??
-    read('conversationObject')
+    lastText(body, promptCacheKey) ??
+    sessionOfUserId(lastText(body, userId)) ??
+    lastText(body, conversationId) ??
+    lastText(body, conversation) ??
+    lastText(body, conversationObject)
   )
 }
 
-function text(body: Uint8Array, span: Span | undefined): string | null {
+function lastText(body: Uint8Array, spans: readonly Span[]): string | null {
+  const span = spans.at(-1)
   return (span && readString(body, span)) || null
 }
 

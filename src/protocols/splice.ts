@@ -3,7 +3,7 @@
  * spelling of numbers survive everywhere else, and a body that needs no change stays the very same bytes.
  */
 import { OPEN_BRACE } from '../lib/json-bytes.ts'
-import { readString, type Span } from '../lib/json-read.ts'
+import { isString, readString, type Span } from '../lib/json-read.ts'
 import type { Inspected } from './protocol.ts'
 import { memberSlot } from './request-body.ts'
 
@@ -68,6 +68,8 @@ export function requestEdits(body: Uint8Array, inspected: Inspected, changes: Re
 function modelEdits(body: Uint8Array, inspected: Inspected, model: string): Edit[] {
   const edits: Edit[] = []
   for (const span of inspected.modelSpans) {
+    // The usual case: no mapping, and the name stands there as it was read.
+    if (model === inspected.model && isString(body, span, model)) continue
     const value = readString(body, span)
     const prefixed = value?.startsWith('models/') && !inspected.model.startsWith('models/')
     const wanted = prefixed ? `models/${model}` : model

@@ -44,30 +44,43 @@ export async function attempt(deps: AttemptDeps, exchange: Exchange, choice: Cho
   const given = deps.credentials.secretOf(account)
   // The usual case is a secret at hand: no turn of the event loop for it.
   const secret = given instanceof Promise ? await given : given
-  const result = await attemptWith(deps, exchange, choice, secret)
+  const first = beginTry(exchange, choice, secret)
+  const result = endTry(first, await tryAccount(deps, exchange, first))
   if (result.kind === 'response' || result.failure.status !== 401 || secret === null || exchange.clientGone)
     return result
   // ACC-6: a token that was turned down is refreshed once, and the same account is asked again; an API key has no other.
   const other = await deps.credentials.refreshAfter401(account, secret)
-  return other === null ? result : attemptWith(deps, exchange, choice, other)
+  if (other === null) return result
+  const second = beginTry(exchange, choice, other)
+  return endTry(second, await tryAccount(deps, exchange, second))
 }
 
-async function attemptWith(
-  deps: AttemptDeps,
-  exchange: Exchange,
-  choice: Choice,
-  secret: string | null,
-): Promise<Attempted> {
+interface Try {
+  choice: Choice
+  secret: string | null
+  startedAt: number
+  /** Written before the call and filled in as it goes: a receipt may be written the moment that the answer is there. */
+  record: AttemptRecord
+}
+
+function beginTry(exchange: Exchange, choice: Choice, secret: string | null): Try {
   const startedAt = performance.now()
-  const record = newRecord(choice.entry.account)
+  const accountId = choice.entry.account.id
+  const record = { accountId, status: null, durationMs: 0, reason: null, upstreamRequestId: null, usage: null }
   exchange.attempts.push(record)
   exchange.attemptStartedAt.push(startedAt)
   exchange.upstreamRequestId = null
-  const result = await tryAccount(deps, exchange, { choice, secret }, (answer) => {
-    record.status = answer.status
-    record.upstreamRequestId = exchange.upstreamRequestId
-    record.durationMs = Math.round(performance.now() - startedAt)
-  })
+  return { choice, secret, startedAt, record }
+}
+
+function noteAnswer(exchange: Exchange, { record, startedAt }: Try, { status, headers }: UpstreamAnswer): void {
+  exchange.upstreamRequestId = upstreamRequestIdOf(headers)
+  record.status = status
+  record.upstreamRequestId = exchange.upstreamRequestId
+  record.durationMs = Math.round(performance.now() - startedAt)
+}
+
+function endTry({ choice, secret, startedAt, record }: Try, result: Attempted): Attempted {
   if (result.kind === 'failure') {
     result.failure = scrubFailure(result.failure, choice.entry.account, secret)
     record.reason = result.failure.cause
@@ -77,17 +90,8 @@ async function attemptWith(
   return result
 }
 
-/** Written before the call and filled in as it goes: a receipt may be written the moment that the answer is there. */
-function newRecord(account: Account): AttemptRecord {
-  return { accountId: account.id, status: null, durationMs: 0, reason: null, upstreamRequestId: null, usage: null }
-}
-
-async function tryAccount(
-  deps: AttemptDeps,
-  exchange: Exchange,
-  { choice, secret }: { choice: Choice; secret: string | null },
-  onAnswer: (answer: UpstreamAnswer) => void,
-): Promise<Attempted> {
+async function tryAccount(deps: AttemptDeps, exchange: Exchange, current: Try): Promise<Attempted> {
+  const { choice, secret } = current
   const { account } = choice.entry
   const provider = providerFor(account.platform, account.type)
   if (!provider || secret === null) return failed(credentialFailure(deps.credentials.troubleOf(account)))
@@ -101,8 +105,7 @@ async function tryAccount(
     call.stop()
     return failed(answer)
   }
-  exchange.upstreamRequestId = upstreamRequestIdOf(answer.headers)
-  onAnswer(answer)
+  noteAnswer(exchange, current, answer)
   noteWindows(deps, account, provider, answer)
   if (answer.status < 200 || answer.status > 299) {
     return judgeStatus(deps, exchange, call, answer, { provider, model: choice.upstreamModel, account, secret })

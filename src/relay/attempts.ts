@@ -46,13 +46,13 @@ export async function serve(deps: AttemptsDeps, exchange: Exchange): Promise<Res
     }
     // It left while the slot was asked for: nothing is sent for nobody.
     if (exchange.clientGone) break
-    tried.add(choice.entry.account.id)
     const result = await attempt(deps, exchange, choice)
     if (result.kind === 'response') {
       if (result.served) bindSession(deps, exchange, choice.entry.account.id)
       return result.response
     }
     last = result.failure
+    tried.add(choice.entry.account.id)
     releaseSlot(exchange)
     const judgement = judge(last)
     if (judgement.blamesAccount) deps.health.noteFailure(choice.entry.account.id, last)

@@ -118,7 +118,7 @@ function takeFirst(
 ): Later<Choice | null> {
   const choice = find()
   if (choice === null) return null
-  const explanation = exchange.choice ?? explain(deps, exchange, input, choice.entry.account.id)
+  const explanation = exchange.choice ?? explainChoice(deps, exchange, input, choice.entry.account.id)
   return andThen(deps.slots.take(choice.entry), (slot) => {
     if (slot === null) return takeFirst(deps, exchange, input, find)
     const { account } = choice.entry
@@ -132,13 +132,9 @@ function takeFirst(
 
 /** Nobody in this pool can serve it now: is it only that they are full? */
 function miss(deps: ChooseDeps, exchange: Exchange, input: ChooseInput): 'full' | 'none' {
-  const explanation = explain(deps, exchange, input, null)
+  const explanation = explainChoice(deps, exchange, input, null)
   exchange.choice = explanation
   return (explanation.passedOver.full ?? 0) > 0 ? 'full' : 'none'
-}
-
-function explain({ directory, health }: ChooseDeps, exchange: Exchange, input: ChooseInput, chosenId: string | null) {
-  return explainChoice({ pool: directory.pool, health }, exchange, input, chosenId)
 }
 
 function isOnlyFull(deps: ChooseDeps, input: ChooseInput, entry: PoolEntry): boolean {

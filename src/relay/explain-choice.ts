@@ -2,15 +2,16 @@
 import type { AccountPool, ChooseInput } from '../core/account-pool.ts'
 import type { ChoiceExplained } from '../core/receipt.ts'
 import type { Health } from '../state/health.ts'
-import type { Exchange } from './exchange.ts'
+import type { Binding, Exchange } from './exchange.ts'
 
 export interface ExplainDeps {
-  pool: AccountPool
+  directory: { pool: AccountPool }
   health: Pick<Health, 'limitedAccounts'>
 }
 
 /** Limits of single model families are counted account by account: there are few (ACC-6). */
-function explainPool({ pool, health }: ExplainDeps, input: ChooseInput): ChoiceExplained {
+function explainPool({ directory, health }: ExplainDeps, input: ChooseInput): ChoiceExplained {
+  const { pool } = directory
   const explained = pool.explain(input)
   let limited = 0
   for (const accountId of health.limitedAccounts()) {
@@ -32,10 +33,14 @@ export function explainChoice(
   const { binding, group } = exchange
   const here = explainPool(deps, input)
   const isFallback = group !== null && group.id !== input.poolId
-  const { candidates, passedOver } = isFallback ? added(explainPool(deps, { ...input, poolId: group.id }), here) : here
-  if (binding === null) return { candidates, passedOver, sticky: 'none' }
-  const { accountId } = binding
-  return { candidates, passedOver, sticky: accountId === null ? 'miss' : accountId === chosenId ? 'hit' : 'moved' }
+  const explained = isFallback ? added(explainPool(deps, { ...input, poolId: group.id }), here) : here
+  if (binding !== null) explained.sticky = stickyWord(binding, chosenId)
+  return explained
+}
+
+function stickyWord({ accountId }: Binding, chosenId: string | null): ChoiceExplained['sticky'] {
+  if (accountId === null) return 'miss'
+  return accountId === chosenId ? 'hit' : 'moved'
 }
 
 function added(a: ChoiceExplained, b: ChoiceExplained): ChoiceExplained {

@@ -9,6 +9,7 @@
 import { type Denial, deny } from '../core/denial.ts'
 import type { ByteBudget } from '../lib/byte-budget.ts'
 import { decodeContent } from '../lib/content-encoding.ts'
+import { andThen, type Later } from '../lib/later.ts'
 import type { Exchange } from './exchange.ts'
 
 export interface ReadBodyDeps {
@@ -24,7 +25,7 @@ const AT_ONCE_BYTES = 1024 * 1024
 const USUAL_RATIO = 20
 const RETRY_AFTER_SECONDS = 2
 
-export async function readBody(deps: ReadBodyDeps, exchange: Exchange): Promise<Uint8Array | Denial> {
+export function readBody(deps: ReadBodyDeps, exchange: Exchange): Later<Uint8Array | Denial> {
   const { request } = exchange.call
   const { maxBodyBytes } = deps.settings
   const declared = request.headers.get('content-length')
@@ -32,10 +33,11 @@ export async function readBody(deps: ReadBodyDeps, exchange: Exchange): Promise<
   if (length !== null && length > maxBodyBytes) return tooLarge(maxBodyBytes)
   const raw =
     length !== null && length <= AT_ONCE_BYTES
-      ? await readAtOnce(deps, exchange, length)
-      : await readCounted(deps, exchange, length)
+      ? readAtOnce(deps, exchange, length)
+      : readCounted(deps, exchange, length)
   const encoding = request.headers.get('content-encoding')
-  return encoding === null || !(raw instanceof Uint8Array) ? raw : decode(deps, exchange, raw, encoding)
+  if (encoding === null) return raw
+  return andThen(raw, (bytes) => (bytes instanceof Uint8Array ? decode(deps, exchange, bytes, encoding) : bytes))
 }
 
 function tooLarge(maxBodyBytes: number): Denial {
@@ -48,21 +50,17 @@ function memoryFull(): Denial {
 }
 
 /** False: there was no room in time. A body waits once: many that grow beside each other would else wait for each other again and again. */
-function take({ bodies }: ReadBodyDeps, exchange: Exchange, bytes: number, mayWait = true): boolean | Promise<boolean> {
+function take({ bodies }: ReadBodyDeps, exchange: Exchange, bytes: number, mayWait = true): Later<boolean> {
   const taken = exchange.heldBytes + bytes <= SMALL_BYTES ? bodies.force(bytes) : bodies.take(bytes, mayWait)
-  if (!(taken instanceof Promise)) return noteTaken(exchange, bytes, taken)
-  return taken.then((granted) => noteTaken(exchange, bytes, granted))
+  return andThen(taken, (granted) => {
+    if (granted) exchange.heldBytes += bytes
+    return granted
+  })
 }
 
-function noteTaken(exchange: Exchange, bytes: number, taken: boolean): boolean {
-  if (taken) exchange.heldBytes += bytes
-  return taken
-}
-
-async function readAtOnce(deps: ReadBodyDeps, exchange: Exchange, bytes: number): Promise<Uint8Array | Denial> {
-  const taken = take(deps, exchange, bytes)
-  if (!(taken instanceof Promise ? await taken : taken)) return memoryFull()
-  return exchange.call.request.bytes()
+function readAtOnce(deps: ReadBodyDeps, exchange: Exchange, bytes: number): Later<Uint8Array | Denial> {
+  const read = (taken: boolean): Later<Uint8Array | Denial> => (taken ? exchange.call.request.bytes() : memoryFull())
+  return andThen(take(deps, exchange, bytes), read)
 }
 
 async function readCounted(
@@ -87,7 +85,7 @@ async function readCounted(
     const { done, value } = await reader.read()
     if (done) return whole === null ? Buffer.concat(chunks) : whole.subarray(0, size)
     const fits = size + value.length <= (length ?? maxBodyBytes)
-    const taken: boolean | Promise<boolean> = fits && take(deps, exchange, value.length, !waited)
+    const taken: Later<boolean> = fits && take(deps, exchange, value.length, !waited)
     waited ||= taken instanceof Promise
     if (!(await taken)) {
       await reader.cancel().catch(() => undefined)

@@ -8,6 +8,7 @@
 import { type Denial, deny, isDenial } from '../core/denial.ts'
 import { checkModel } from '../core/key.ts'
 import { newId } from '../lib/ids.ts'
+import type { Later } from '../lib/later.ts'
 import { type AdmitDeps, admit } from './admit.ts'
 import { type AttemptsDeps, serve } from './attempts.ts'
 import { authenticate, type Caller, type FindKeyDeps } from './authenticate.ts'
@@ -31,10 +32,11 @@ export type RelayDeps = AttemptsDeps &
     onFirstUse(keyId: string, nowMs: number): void
   }
 
-export type Relay = (call: Call) => Promise<Response>
+/** At once when it is turned away for who it is. */
+export type Relay = (call: Call) => Later<Response>
 
 export function createRelay(deps: RelayDeps): Relay {
-  return async (call) => {
+  return (call) => {
     const nowMs = deps.nowMs()
     const id = newId(nowMs)
     const closed = deps.closed()
@@ -55,25 +57,31 @@ export function createRelay(deps: RelayDeps): Relay {
     const { key } = caller.policy
     if (key.expiresAfterDays !== null && key.expiresAtMs === null) deps.onFirstUse(key.id, nowMs)
     watchClient(exchange)
-    const response = await relayBody(deps, exchange).catch((error: unknown) => crash(deps, exchange, error))
-    if (exchange.settled) giveBytesBack(deps, exchange)
-    if (exchange.recorded) await exchange.recorded
-    return response
+    return relayKnown(deps, exchange)
   }
 }
 
-async function relayBody(deps: RelayDeps, exchange: Exchange): Promise<Response> {
+/** Of a caller who is known. One function that awaits, not two: 0.2 kB less a request. */
+async function relayKnown(deps: RelayDeps, exchange: Exchange): Promise<Response> {
   const { call, policy } = exchange
-  const body = await readBody(deps, exchange)
-  if (exchange.settled) return tooLate(exchange)
-  if (isDenial(body)) return refuse(deps, exchange, body)
-  exchange.body = body
-  const inspected = call.protocol.inspect(call.operation, body, call.target)
-  if (isDenial(inspected)) return refuse(deps, exchange, inspected)
-  exchange.inspected = inspected
-  const denial = checkModel(policy, inspected.model) ?? (await admit(deps, exchange))
-  if (exchange.settled) return tooLate(exchange)
-  return denial ? refuse(deps, exchange, denial) : serve(deps, exchange)
+  try {
+    const body = await readBody(deps, exchange)
+    if (exchange.settled) return tooLate(exchange)
+    if (isDenial(body)) return refuse(deps, exchange, body)
+    exchange.body = body
+    const inspected = call.protocol.inspect(call.operation, body, call.target)
+    if (isDenial(inspected)) return refuse(deps, exchange, inspected)
+    exchange.inspected = inspected
+    const admitted = checkModel(policy, inspected.model) ?? admit(deps, exchange)
+    const denial = admitted instanceof Promise ? await admitted : admitted
+    if (exchange.settled) return tooLate(exchange)
+    return denial ? refuse(deps, exchange, denial) : await serve(deps, exchange)
+  } catch (error) {
+    return crash(deps, exchange, error)
+  } finally {
+    if (exchange.settled) giveBytesBack(deps, exchange)
+    if (exchange.recorded) await exchange.recorded
+  }
 }
 
 /** It was ended for its age while a step waited (USE-3): its record is written, and what was taken since goes back. */

@@ -20,16 +20,18 @@ export interface BindingDeps {
 
 /** The account bound in this pool, or null. What was found is kept in the exchange: for the other attempts, and for `bindSession`. */
 export function boundEntry(deps: BindingDeps, exchange: Exchange, poolId: string): Later<PoolEntry | null> {
-  const { pool } = deps.directory
-  const toEntry = ({ accountId }: Binding) => (accountId === null ? null : (pool.get(accountId) ?? null))
   exchange.session ??= sessionOf(exchange)
   if (exchange.session === null) return null
   const key = bindingKey({ poolId, keyId: exchange.policy.key.id }, exchange.session)
-  if (exchange.binding?.key === key) return toEntry(exchange.binding)
+  if (exchange.binding?.key === key) return entryOf(deps, exchange.binding)
   return andThen(deps.sticky.find(key), (accountId) => {
     exchange.binding = { key, accountId }
-    return toEntry(exchange.binding)
+    return entryOf(deps, exchange.binding)
   })
+}
+
+function entryOf({ directory }: BindingDeps, { accountId }: Binding): PoolEntry | null {
+  return accountId === null ? null : (directory.pool.get(accountId) ?? null)
 }
 
 /** After a success the session stays with this account; one that only served because the bound one could not for a moment does not take over. */
@@ -57,24 +59,7 @@ function isPassing({ directory, health, nowMs }: BindingDeps, exchange: Exchange
 function sessionOf(exchange: Exchange): string | null {
   const { inspected, body, call } = exchange
   if (!inspected) return null
-  return sessionHash(
-    {
-      header: (name) => call.request.headers.get(name),
-      bodyHint: inspected.sessionHint,
-      model: inspected.model,
-      prefix: inspected.prefixSpans.map(({ start, end }) => body.subarray(start, end)),
-    },
-    createHasher(),
-  )
-}
-
-/** Not cryptographic: the key's scope is in clear before it, so that a collision is found only among one's own sessions. */
-function createHasher() {
-  let state = 0n
-  return {
-    add(part: string | Uint8Array) {
-      state = Bun.hash.wyhash(part, state)
-    },
-    hex: () => state.toString(16),
-  }
+  const { sessionHint: bodyHint, model, prefixSpans: prefix } = inspected
+  // Not cryptographic: the key's scope is in clear before it, so that a collision is found only among one's own sessions.
+  return sessionHash({ headers: call.request.headers, bodyHint, model, body, prefix }, Bun.hash.wyhash)
 }

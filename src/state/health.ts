@@ -40,7 +40,7 @@ export interface Health {
   /** Clears every cooldown and count (`POST /admin/accounts/{id}/reset`). */
   reset(accountId: string): void
   /** Accounts of which some model family may be limited: few, of however many. */
-  limitedAccounts(): Iterable<string>
+  limitedAccounts(): readonly string[]
   /** The stored account was read: its blocks count here too. An operator who sets it active has the last word over an error that was stored. */
   accountStored(account: Account): void
   forget(accountId: string): void
@@ -57,6 +57,8 @@ const SUSPECT_MS = 30_000
 
 /** An error is in the database within this; a younger one may not be there yet. */
 const STORED_WITHIN_MS = 5000
+
+const NO_ACCOUNTS: readonly string[] = []
 
 interface State {
   history: CooldownHistory
@@ -160,13 +162,12 @@ export function createHealth(deps: HealthDeps): Health {
         snapshot: state?.snapshot ?? null,
       }
     },
-    *limitedAccounts() {
+    limitedAccounts() {
+      if (limited.size === 0) return NO_ACCOUNTS
       const nowMs = deps.nowMs()
-      for (const accountId of limited) {
-        const { blocks = [] } = states.get(accountId) ?? {}
-        if (blocks.some((block) => block.family !== null && isLiveBlock(block, nowMs))) yield accountId
-        else limited.delete(accountId)
-      }
+      const isLimited = (block: AccountBlock) => block.family !== null && isLiveBlock(block, nowMs)
+      for (const accountId of limited) if (!states.get(accountId)?.blocks.some(isLimited)) limited.delete(accountId)
+      return [...limited]
     },
     reset(accountId) {
       states.delete(accountId)

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { hashApiKey } from '../../src/lib/hash-api-key.ts'
+import { createKeyHash, hashApiKey } from '../../src/lib/hash-api-key.ts'
 import { deriveSecret } from '../../src/lib/secretbox.ts'
 
 test('a key is hashed with HMAC-SHA256: the vector of RFC 4231, test case 2 (KEY-1)', () => {
@@ -15,4 +15,10 @@ test('without the pepper the hash cannot be found again (KEY-1)', () => {
   expect(hashApiKey(one, 'tp_abc')).toBe(hashApiKey(one, 'tp_abc'))
   expect(hashApiKey(one, 'tp_abc')).not.toBe(hashApiKey(other, 'tp_abc'))
   expect(hashApiKey(one, 'tp_abc')).not.toBe(hashApiKey(one, 'tp_abd'))
+})
+
+test('one that hashes many keeps nothing of one key for the next (KEY-1)', () => {
+  const pepper = deriveSecret('secret one', 'api key pepper v1')
+  const hash = createKeyHash(pepper)
+  for (const key of ['tp_abc', '', 'tp_abd', 'tp_abc']) expect(hash(key)).toBe(hashApiKey(pepper, key))
 })

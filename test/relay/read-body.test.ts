@@ -50,7 +50,7 @@ function chunked(count: number, chunk = new Uint8Array(64 * KB).fill(120)) {
   return { stream, state }
 }
 
-const codeOf = async (result: Promise<unknown>) => {
+const codeOf = async (result: unknown) => {
   const found = (await result) as object
   return isDenial(found) ? found.code : 'read'
 }

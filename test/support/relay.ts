@@ -172,7 +172,7 @@ export async function createTestRelay(options: TestRelayOptions) {
   }
   const relay = createRelay(deps)
 
-  function call(operationId: OperationId, body: unknown, over: TestCall = {}) {
+  async function call(operationId: OperationId, body: unknown, over: TestCall = {}) {
     const operation = OPERATIONS[operationId]
     const url = new URL(`http://gateway${over.path ?? `/v1${operation.path}`}`)
     const { key = 'key-1' } = over

@@ -6,7 +6,7 @@ import { type Denial, isDenial } from '../../core/denial.ts'
 import { createJsonScanner, type JsonScan } from '../../lib/json-scan.ts'
 import { openingSpans } from '../prefix.ts'
 import type { Inspected, Operation } from '../protocol.ts'
-import { readCap, readCommon, scanBody, valueAt } from '../request-body.ts'
+import { readCap, readCommon, scanBody } from '../request-body.ts'
 import { SESSION_PATHS } from '../session-hint.ts'
 
 const PATHS = {
@@ -21,6 +21,8 @@ const PATHS = {
   contents: 'messages[<32].content',
 } as const
 
+const CAPS = ['maxTokens'] as const
+
 const scanner = createJsonScanner(PATHS)
 
 export function inspectAnthropic(operation: Operation, body: Uint8Array): Inspected | Denial {
@@ -28,15 +30,13 @@ export function inspectAnthropic(operation: Operation, body: Uint8Array): Inspec
   if (isDenial(scan)) return scan
   const facts = readCommon(operation, body, scan)
   if (isDenial(facts)) return facts
-  return {
-    ...facts,
-    maxOutputTokens: readCap(body, [valueAt(scan, 'maxTokens')]),
-    prefixSpans: facts.sessionHint === null ? prefixSpans(body, scan) : [],
-  }
+  facts.maxOutputTokens = readCap(body, scan, CAPS)
+  if (facts.sessionHint === null) facts.prefixSpans = prefixSpans(body, scan)
+  return facts
 }
 
 /** Claude Code puts `role: "system"` reminders among the messages; they come and go, so they identify nothing. */
 function prefixSpans(body: Uint8Array, scan: JsonScan<keyof typeof PATHS>) {
   const { tools, system, messages, roles, contents } = scan.found
-  return [...tools, ...system, ...openingSpans(body, { messages, roles, contents, system: [], otherwise: null })]
+  return openingSpans(body, { before: [tools, system], messages, roles, contents, system: [], otherwise: null })
 }

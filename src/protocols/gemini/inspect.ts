@@ -9,7 +9,7 @@ import { type Denial, deny, isDenial } from '../../core/denial.ts'
 import { createJsonScanner, type JsonScan } from '../../lib/json-scan.ts'
 import { openingSpans } from '../prefix.ts'
 import type { Framing, Inspected, Operation, RequestTarget } from '../protocol.ts'
-import { everyValueAt, memberSlot, readCap, readChoices, scanBody, valueAt } from '../request-body.ts'
+import { everyValueAt, memberSlot, readCap, readChoices, scanBody } from '../request-body.ts'
 import { SESSION_PATHS, sessionHint } from '../session-hint.ts'
 
 const MODEL_PATHS = {
@@ -50,24 +50,20 @@ export function inspectGemini(_operation: Operation, body: Uint8Array, target: R
   if (isDenial(scan)) return scan
   const stream = path.verb === 'streamGenerateContent'
   const hint = sessionHint(body, scan)
+  const { insertAt, empty } = memberSlot(body, scan.root)
   return {
     model: path.model,
     modelSpans: everyValueAt(scan, MODELS),
     stream,
     framing: stream ? streamFraming(target) : 'json',
-    maxOutputTokens: readCap(
-      body,
-      CAPS.map((name) => valueAt(scan, name)),
-    ),
-    choices: readChoices(
-      body,
-      CHOICES.map((name) => valueAt(scan, name)),
-    ),
+    maxOutputTokens: readCap(body, scan, CAPS),
+    choices: readChoices(body, scan, CHOICES),
     sessionHint: hint,
     prefixSpans: hint === null ? prefixSpans(body, scan) : [],
     storeSpan: null,
     usageOption: null,
-    ...memberSlot(body, scan.root),
+    insertAt,
+    empty,
   }
 }
 
@@ -94,6 +90,12 @@ function streamFraming({ search }: RequestTarget): Framing {
 /** A content without a role is the user's. */
 function prefixSpans(body: Uint8Array, scan: JsonScan<keyof typeof PATHS>) {
   const { tools, system, systemSnake, contents, roles } = scan.found
-  const opening = openingSpans(body, { messages: contents, roles, contents: [], system: [], otherwise: 'user' })
-  return [...tools, ...system, ...systemSnake, ...opening]
+  return openingSpans(body, {
+    before: [tools, system, systemSnake],
+    messages: contents,
+    roles,
+    contents: [],
+    system: [],
+    otherwise: 'user',
+  })
 }

@@ -27,6 +27,10 @@ const PATHS = {
   contents: 'messages[<32].content',
 } as const
 
+const CAPS = ['maxTokens', 'maxCompletionTokens'] as const
+const CHOICES = ['choices', 'drafts'] as const
+const SYSTEM = ['system', 'developer'] as const
+
 const scanner = createJsonScanner(PATHS)
 
 export function inspectOpenaiChat(operation: Operation, body: Uint8Array): Inspected | Denial {
@@ -36,13 +40,11 @@ export function inspectOpenaiChat(operation: Operation, body: Uint8Array): Inspe
   if (isDenial(facts)) return facts
   const usageOption = facts.stream ? readUsageOption(body, scan) : null
   if (usageOption !== null && isDenial(usageOption)) return usageOption
-  return {
-    ...facts,
-    usageOption,
-    maxOutputTokens: readCap(body, [valueAt(scan, 'maxTokens'), valueAt(scan, 'maxCompletionTokens')]),
-    choices: readChoices(body, [valueAt(scan, 'choices'), valueAt(scan, 'drafts')]),
-    prefixSpans: facts.sessionHint === null ? prefixSpans(body, scan) : [],
-  }
+  facts.usageOption = usageOption
+  facts.maxOutputTokens = readCap(body, scan, CAPS)
+  facts.choices = readChoices(body, scan, CHOICES)
+  if (facts.sessionHint === null) facts.prefixSpans = prefixSpans(body, scan)
+  return facts
 }
 
 type Scan = JsonScan<keyof typeof PATHS>
@@ -60,6 +62,12 @@ function readUsageOption(body: Uint8Array, scan: Scan): Inspected['usageOption']
 
 function prefixSpans(body: Uint8Array, scan: Scan) {
   const { tools, functions, messages, roles, contents } = scan.found
-  const opening = openingSpans(body, { messages, roles, contents, system: ['system', 'developer'], otherwise: null })
-  return [...tools, ...functions, ...opening]
+  return openingSpans(body, {
+    before: [tools, functions],
+    messages,
+    roles,
+    contents,
+    system: SYSTEM,
+    otherwise: null,
+  })
 }

@@ -24,6 +24,9 @@ const PATHS = {
   contents: 'input[<32].content',
 } as const
 
+const CAPS = ['maxOutputTokens'] as const
+const SYSTEM = ['system', 'developer'] as const
+
 const scanner = createJsonScanner(PATHS)
 
 export function inspectOpenaiResponses(operation: Operation, body: Uint8Array): Inspected | Denial {
@@ -31,24 +34,22 @@ export function inspectOpenaiResponses(operation: Operation, body: Uint8Array): 
   if (isDenial(scan)) return scan
   const facts = readCommon(operation, body, scan)
   if (isDenial(facts)) return facts
-  return {
-    ...facts,
-    maxOutputTokens: readCap(body, [valueAt(scan, 'maxOutputTokens')]),
-    prefixSpans: facts.sessionHint === null ? prefixSpans(body, scan) : [],
-    storeSpan: valueAt(scan, 'store'),
-  }
+  facts.maxOutputTokens = readCap(body, scan, CAPS)
+  facts.storeSpan = valueAt(scan, 'store')
+  if (facts.sessionHint === null) facts.prefixSpans = prefixSpans(body, scan)
+  return facts
 }
 
 /** `input` is a string or items; Codex sends its system prompt as developer items, not as `instructions`. */
 function prefixSpans(body: Uint8Array, scan: JsonScan<keyof typeof PATHS>) {
   const { tools, instructions, input, items, roles, contents } = scan.found
   const text = input.filter((span) => jsonKind(body, span) === 'string')
-  const opening = openingSpans(body, {
+  return openingSpans(body, {
+    before: [tools, instructions, text],
     messages: items,
     roles,
     contents,
-    system: ['system', 'developer'],
+    system: SYSTEM,
     otherwise: null,
   })
-  return [...tools, ...instructions, ...text, ...opening]
 }
