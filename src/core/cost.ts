@@ -7,9 +7,10 @@
  * Worked example: 7 tokens at 0.15 USD per million, group multiplier 1.5: list 7 × 150_000_000 ÷ 10^6 = 1050 nano,
  * charged 7 × 150_000_000 × 1_500_000 ÷ 10^12 = 1575 nano.
  */
-import { addCall, EXACT_PER_NANO, type ExactCost, noCost, wholeCount } from './call-cost.ts'
+import { addCall, EXACT_PER_NANO, type ExactCost, noCost, type Served, wholeCount } from './call-cost.ts'
 import type { Micro } from './entities.ts'
 import { divHalfUp, type Nano } from './money.ts'
+import type { Price } from './price.ts'
 import type { ResolvedPrice } from './price-index.ts'
 import type { Costs, PriceLine, PriceUsed } from './receipt.ts'
 import { type IterationUsage, NO_USAGE, totalTokens, type Usage } from './usage.ts'
@@ -77,7 +78,17 @@ export function computeCosts(input: CostInput): Costed {
   return { costs, charged, upstream, priced, priceUsed }
 }
 
-function requestCost({ perRequestNano, perWebSearchNano }: PriceUsed, { webSearches }: Usage): Nano {
+/** The charge alone, of one call that says nothing special about itself. */
+export function chargeOf(usage: Usage, price: ResolvedPrice, multiplier: Micro): Nano {
+  const exact = noCost()
+  addCall(exact, usage, price, PLAINLY)
+  return sumOf(partsTimes(exact, requestCost(price.row, usage), multiplier))
+}
+
+const PLAINLY: Served = { serviceTier: null, uplifts: [] }
+
+function requestCost(price: Pick<Price, 'perRequestNano' | 'perWebSearchNano'>, { webSearches }: Usage): Nano {
+  const { perRequestNano = 0, perWebSearchNano = 0 } = price
   if (perRequestNano === 0 && perWebSearchNano === 0) return 0n
   return BigInt(perRequestNano) + BigInt(wholeCount(webSearches)) * BigInt(perWebSearchNano)
 }

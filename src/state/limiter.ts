@@ -44,9 +44,9 @@ export interface AdmissionRequest {
 
 /** What a request holds. It is given back once, by whichever is called first; later calls do nothing (BIL-8). */
 export interface Admission {
-  settle(actual: Spend): Promise<void>
+  settle(actual: Spend): Later<unknown>
   /** Nothing was sent: as if it had never been. */
-  cancel(): Promise<void>
+  cancel(): Later<unknown>
 }
 
 export interface Limiter {
@@ -73,7 +73,7 @@ export interface LimiterDeps {
 const MOST_READINGS = 10
 /** While the database is away it is not asked for every request. */
 const PAUSE_MS = 1000
-const UNCOUNTED: Admission = { settle: () => Promise.resolve(), cancel: () => Promise.resolve() }
+const UNCOUNTED: Admission = { settle: () => undefined, cancel: () => undefined }
 
 export function createLimiter(deps: LimiterDeps): Limiter {
   const { counters } = deps
@@ -97,7 +97,8 @@ export function createLimiter(deps: LimiterDeps): Limiter {
   function admit(request: AdmissionRequest): Later<Admission | Denial> {
     const { key, requestId } = request
     // Money first: nobody waits for a window only to hear that the money is gone.
-    const limits = [...payerLimits(request.payer, request.subscriptionLimits), ...limitsOfKey(key)]
+    const ofPayer = payerLimits(request.payer, request.subscriptionLimits)
+    const limits = ofPayer.length === 0 ? limitsOfKey(key) : ofPayer.concat(limitsOfKey(key))
     if (limits.length === 0) return UNCOUNTED
     const amounts = toAmounts(request.estimate(), 1)
     const acceptsStale = deps.nowMs() < readAgainAtMs
@@ -168,10 +169,10 @@ export function createLimiter(deps: LimiterDeps): Limiter {
 
   function toAdmission({ owner, requestId }: AdmissionStep, takes: readonly Take[]): Admission {
     let isOver = false
-    const end = async (actual: Amounts): Promise<void> => {
+    const end = (actual: Amounts): Later<unknown> => {
       if (isOver) return
       isOver = true
-      await counters.settle({ owner, requestId, actual, takes, isLate: false })
+      return counters.settle({ owner, requestId, actual, takes, isLate: false })
     }
     return { settle: (actual) => end(toAmounts(actual, 0)), cancel: () => end(CANCELLED) }
   }
