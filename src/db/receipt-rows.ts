@@ -83,7 +83,7 @@ const SEPARATOR = '\x1f'
 /** As many as there are columns. */
 type FieldsFor<Columns extends readonly unknown[]> = { [Column in keyof Columns]: Field }
 
-/** One list, not a function for each column: that took 1 µs and 300 bytes more. Ids and words of closed lists need no cleaning. */
+/** One list, not a function for each column: that took 0.6 µs and 340 bytes more. Ids and words of closed lists need no cleaning. */
 export function receiptLine(receipt: Receipt): string {
   const { usage, costs } = receipt
   const fields: FieldsFor<typeof RECORD_COLUMNS> = [
