@@ -19,20 +19,29 @@ export interface AcceptDeps {
 }
 
 export function createAccept({ add, live, listeners, log }: AcceptDeps): SettleDeps['accept'] {
-  function guarded<T>(receipt: Receipt, act: () => T): T | null {
+  const tell = (receipt: Receipt, error: unknown) =>
+    log.error('a request that has ended could not be noted everywhere', { requestId: receipt.id, error })
+
+  function record(receipt: Receipt): Promise<void> | null {
     try {
-      return act()
+      return add(receipt)
     } catch (error) {
-      log.error('a request that has ended could not be noted everywhere', { requestId: receipt.id, error })
+      tell(receipt, error)
       return null
     }
   }
 
   return (receipt, exchange) => {
-    const recorded = guarded(receipt, () => add(receipt))
+    const recorded = record(receipt)
     if (recorded) void recorded.then(() => live.delete(exchange))
     else live.delete(exchange)
-    for (const listener of listeners) guarded(receipt, () => listener(receipt, exchange))
+    for (const listener of listeners) {
+      try {
+        listener(receipt, exchange)
+      } catch (error) {
+        tell(receipt, error)
+      }
+    }
     return recorded
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { Micro } from './entities.ts'
 import { mulDivHalfUp } from './money.ts'
-import { type RateName, type Rates, ratesFor, toServiceTier } from './price.ts'
+import { type AllRates, type RateName, type Rates, ratesFor, toServiceTier } from './price.ts'
 import type { ResolvedPrice } from './price-index.ts'
 import type { PriceLine } from './receipt.ts'
 import { contextTokens, type Usage } from './usage.ts'
@@ -50,48 +50,59 @@ const UNCACHED: Partial<Record<RateName, RateName>> = {
   cacheWrite1h: 'input',
 }
 
-export interface Call {
-  usage: Usage
-  price: ResolvedPrice
-  /** The response's own words; see `CostInput`. */
+/** The response's own words; see `CostInput`. */
+export interface Served {
   serviceTier: string | null
   uplifts: readonly string[]
 }
 
 /** Adds the call to the sums and says by which prices. */
-export function addCall(exact: ExactCost, call: Call): PriceLine {
-  const { usage, price } = call
-  const effective = ratesFor(price.row, {
+export function addCall(exact: ExactCost, usage: Usage, price: ResolvedPrice, served: Served): PriceLine {
+  const { rates, serviceTier, aboveTokens } = ratesFor(price.row, {
     contextTokens: contextTokens(usage),
-    serviceTier: toServiceTier(call.serviceTier),
+    serviceTier: toServiceTier(served.serviceTier),
     anthropic: price.anthropic,
   })
-  const uplift = upliftOf(price, call.uplifts)
+  const uplift = upliftOf(price, served.uplifts)
   const used: Rates = {}
-  const add = (part: Part, name: RateName, tokens: number) => {
-    const rate = effective.rates[name]
-    const amount = BigInt(tokens) * uplift
-    used[name] = rate
-    exact[part] += amount * BigInt(rate)
-    const uncached = UNCACHED[name]
-    if (uncached === undefined) return
-    const difference = amount * BigInt(effective.rates[uncached] - rate)
-    if (part === 'cacheRead') exact.cacheSaving += difference
-    else exact.cacheSurcharge -= difference
-  }
   for (const { part, leaf, inside } of LEAVES) {
     let rest = wholeCount(usage[leaf])
+    if (rest === 0) continue
     for (const name of inside) {
       const tokens = Math.min(rest, wholeCount(usage[name]))
       if (tokens === 0) continue
       rest -= tokens
-      add(part, name, tokens)
+      used[name] = rates[name]
+      addTokens(exact, part, name, { tokens, rates, uplift })
     }
-    if (rest > 0) add(part, leaf, rest)
+    if (rest === 0) continue
+    used[leaf] = rates[leaf]
+    addTokens(exact, part, leaf, { tokens: rest, rates, uplift })
   }
   const { model, source, date } = price.row
-  const { serviceTier, aboveTokens } = effective
   return { model, match: price.match, source, date, serviceTier, aboveTokens, uplift: Number(uplift), rates: used }
+}
+
+interface Amount {
+  tokens: number
+  rates: AllRates
+  uplift: bigint
+}
+
+function addTokens(exact: ExactCost, part: Part, name: RateName, { tokens, rates, uplift }: Amount): void {
+  const rate = rates[name]
+  exact[part] += product(tokens, rate) * uplift
+  const uncached = UNCACHED[name]
+  if (uncached === undefined) return
+  const difference = product(tokens, rates[uncached] - rate) * uplift
+  if (part === 'cacheRead') exact.cacheSaving += difference
+  else exact.cacheSurcharge -= difference
+}
+
+/** One bigint instead of three, wherever a number holds it exactly. */
+function product(tokens: number, rate: number): bigint {
+  const exactly = tokens * rate
+  return Number.isSafeInteger(exactly) ? BigInt(exactly) : BigInt(tokens) * BigInt(rate)
 }
 
 /** A count that can be multiplied. Vendors send whole numbers; a fraction is rounded up, nonsense counts as nothing. */

@@ -7,9 +7,10 @@
  * Worked example: 7 tokens at 0.15 USD per million, group multiplier 1.5: list 7 × 150_000_000 ÷ 10^6 = 1050 nano,
  * charged 7 × 150_000_000 × 1_500_000 ÷ 10^12 = 1575 nano.
  */
-import { addCall, type Call, EXACT_PER_NANO, type ExactCost, noCost, wholeCount } from './call-cost.ts'
+import { addCall, EXACT_PER_NANO, type ExactCost, noCost, type Served, wholeCount } from './call-cost.ts'
 import type { Micro } from './entities.ts'
-import { mulDivHalfUp, type Nano } from './money.ts'
+import { divHalfUp, type Nano } from './money.ts'
+import type { Price } from './price.ts'
 import type { ResolvedPrice } from './price-index.ts'
 import type { Costs, PriceLine, PriceUsed } from './receipt.ts'
 import { type IterationUsage, NO_USAGE, totalTokens, type Usage } from './usage.ts'
@@ -57,41 +58,59 @@ const ONE: Micro = 1_000_000
 export function computeCosts(input: CostInput): Costed {
   const exact = noCost()
   const { priced, priceUsed } = addAllCalls(exact, input)
-  const searches = BigInt(wholeCount(input.usage.webSearches))
-  const requestNano = BigInt(priceUsed?.perRequestNano ?? 0) + searches * BigInt(priceUsed?.perWebSearchNano ?? 0)
+  const requestNano = priceUsed === null ? 0n : requestCost(priceUsed, input.usage)
   const list = partsTimes(exact, requestNano, ONE)
   const charged = input.groupMultiplier === ONE ? list : partsTimes(exact, requestNano, input.groupMultiplier)
   const account = input.freeTier ? 0 : input.accountMultiplier
   const upstream = account === ONE ? list : partsTimes(exact, requestNano, account)
   const costs: Costs = {
-    ...list,
+    inputNano: list.inputNano,
+    outputNano: list.outputNano,
+    cacheWriteNano: list.cacheWriteNano,
+    cacheReadNano: list.cacheReadNano,
+    requestNano: list.requestNano,
     totalNano: sumOf(list),
     chargedNano: sumOf(charged),
     upstreamNano: sumOf(upstream),
-    cacheSavingNano: roundedTo(exact.cacheSaving, 1n, EXACT_PER_NANO),
-    cacheSurchargeNano: roundedTo(exact.cacheSurcharge, 1n, EXACT_PER_NANO),
+    cacheSavingNano: rounded(exact.cacheSaving, EXACT_PER_NANO),
+    cacheSurchargeNano: rounded(exact.cacheSurcharge, EXACT_PER_NANO),
   }
   return { costs, charged, upstream, priced, priceUsed }
 }
 
+/** The charge alone, of one call that says nothing special about itself. */
+export function chargeOf(usage: Usage, price: ResolvedPrice, multiplier: Micro): Nano {
+  const exact = noCost()
+  addCall(exact, usage, price, PLAINLY)
+  return sumOf(partsTimes(exact, requestCost(price.row, usage), multiplier))
+}
+
+const PLAINLY: Served = { serviceTier: null, uplifts: [] }
+
+function requestCost(price: Pick<Price, 'perRequestNano' | 'perWebSearchNano'>, { webSearches }: Usage): Nano {
+  const { perRequestNano = 0, perWebSearchNano = 0 } = price
+  if (perRequestNano === 0 && perWebSearchNano === 0) return 0n
+  return BigInt(perRequestNano) + BigInt(wholeCount(webSearches)) * BigInt(perWebSearchNano)
+}
+
 function addAllCalls(exact: ExactCost, input: CostInput): Pick<Costed, 'priced' | 'priceUsed'> {
-  const { price, iterations } = input
-  const add = (usage: Usage, its: ResolvedPrice): PriceLine => {
-    const call: Call = { usage, price: its, serviceTier: input.serviceTier, uplifts: input.uplifts }
-    return addCall(exact, call)
-  }
-  let lines: (PriceLine | null)[] | null = null
-  if (iterations && iterations.length > 0) {
-    lines = iterations.map(({ model, usage }) => {
-      const its = model === null ? price : input.priceOf(model)
-      return its && add(usage, its)
-    })
-  }
+  const { price } = input
+  const lines = input.iterations?.length ? addIterations(exact, input, input.iterations) : null
   // A response of an unpriced model may still hold priced calls of others: then their first line stands for the whole.
-  const own = price ? add(lines ? NO_USAGE : input.usage, price) : (lines?.find((line) => line !== null) ?? null)
+  const own = price
+    ? addCall(exact, lines ? NO_USAGE : input.usage, price, input)
+    : (lines?.find((line) => line !== null) ?? null)
   if (own === null) return { priced: isNothing(input), priceUsed: null }
+  const { model, match, source, date, serviceTier, aboveTokens, uplift, rates } = own
   const priceUsed: PriceUsed = {
-    ...own,
+    model,
+    match,
+    source,
+    date,
+    serviceTier,
+    aboveTokens,
+    uplift,
+    rates,
     groupMultiplier: input.groupMultiplier,
     accountMultiplier: input.accountMultiplier,
     perRequestNano: input.failed ? 0 : (price?.row.perRequestNano ?? 0),
@@ -101,29 +120,43 @@ function addAllCalls(exact: ExactCost, input: CostInput): Pick<Costed, 'priced' 
   return { priced: price !== null && !lines?.includes(null), priceUsed }
 }
 
+function addIterations(
+  exact: ExactCost,
+  input: CostInput,
+  iterations: readonly IterationUsage[],
+): (PriceLine | null)[] {
+  return iterations.map(({ model, usage }) => {
+    const its = model === null ? input.price : input.priceOf(model)
+    return its && addCall(exact, usage, its, input)
+  })
+}
+
 /** A request that was refused before it had a model is not unpriced work: there is nothing to price, now or later. */
 function isNothing({ usage, iterations }: CostInput): boolean {
   return !iterations?.length && totalTokens(usage) === 0 && usage.webSearches === 0
 }
 
 const MICRO_PER_ONE = BigInt(ONE)
-const TOKEN_DIVISOR = EXACT_PER_NANO * MICRO_PER_ONE
 
 /** Each part is rounded here, once. */
 function partsTimes(exact: ExactCost, requestNano: Nano, multiplier: Micro): CostParts {
-  const factor = BigInt(multiplier)
   return {
-    inputNano: roundedTo(exact.input, factor, TOKEN_DIVISOR),
-    outputNano: roundedTo(exact.output, factor, TOKEN_DIVISOR),
-    cacheWriteNano: roundedTo(exact.cacheWrite, factor, TOKEN_DIVISOR),
-    cacheReadNano: roundedTo(exact.cacheRead, factor, TOKEN_DIVISOR),
-    requestNano: roundedTo(requestNano, factor, MICRO_PER_ONE),
+    inputNano: timesMicro(exact.input, multiplier, EXACT_PER_NANO),
+    outputNano: timesMicro(exact.output, multiplier, EXACT_PER_NANO),
+    cacheWriteNano: timesMicro(exact.cacheWrite, multiplier, EXACT_PER_NANO),
+    cacheReadNano: timesMicro(exact.cacheRead, multiplier, EXACT_PER_NANO),
+    requestNano: timesMicro(requestNano, multiplier, 1n),
   }
 }
 
+function timesMicro(part: bigint, multiplier: Micro, divisor: bigint): Nano {
+  if (multiplier === ONE) return rounded(part, divisor)
+  return rounded(part * BigInt(multiplier), divisor * MICRO_PER_ONE)
+}
+
 /** Most parts of most requests are nothing: no division for them. */
-function roundedTo(part: bigint, factor: bigint, divisor: bigint): Nano {
-  return part === 0n ? 0n : mulDivHalfUp(part, factor, divisor)
+function rounded(part: bigint, divisor: bigint): Nano {
+  return part === 0n ? 0n : divHalfUp(part, divisor)
 }
 
 function sumOf(parts: CostParts): Nano {

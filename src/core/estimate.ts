@@ -3,7 +3,7 @@
  * Both are guesses from byte counts. The first decides how much money is held and is corrected by the settlement; the second is
  * charged, marked as estimated.
  */
-import { computeCosts } from './cost.ts'
+import { chargeOf } from './cost.ts'
 import type { Micro } from './entities.ts'
 import type { Nano } from './money.ts'
 import type { ProtocolId } from './platform.ts'
@@ -61,18 +61,7 @@ export function estimateTokens(input: TokenEstimateInput): Usage {
 
 /** Nanodollars to hold: 0 for an unpriced model. A multiplier of 1_000_000 gives the list price, which counts for subscriptions (BIL-10). */
 export function estimateHold(usage: Usage, price: ResolvedPrice | null, multiplier: Micro): Nano {
-  return computeCosts({
-    usage,
-    iterations: null,
-    price,
-    priceOf: () => null,
-    serviceTier: null,
-    uplifts: [],
-    groupMultiplier: multiplier,
-    accountMultiplier: 0,
-    freeTier: true,
-    failed: false,
-  }).costs.chargedNano
+  return price === null ? 0n : chargeOf(usage, price, multiplier)
 }
 
 export interface RelayedEstimateInput

@@ -32,11 +32,13 @@ export function toUsdText(nano: Nano): string {
   return `${negative ? '-' : ''}${whole}${fraction === '' ? '' : `.${fraction}`}`
 }
 
-/** numerator × factor ÷ divisor, rounded half up (away from zero for negatives): the one rounding rule for costs (BIL-6). */
+/** value × factor ÷ divisor, rounded half up: see `divHalfUp`. */
 export function mulDivHalfUp(value: bigint, factor: bigint, divisor: bigint): bigint {
-  const product = value * factor
-  const negative = product < 0n
-  const magnitude = negative ? -product : product
-  const rounded = (magnitude * 2n + divisor) / (divisor * 2n)
-  return negative ? -rounded : rounded
+  return divHalfUp(value * factor, divisor)
+}
+
+/** Rounded half up (away from zero for negatives): the one rounding rule for costs (BIL-6). The divisor is above 0. */
+export function divHalfUp(value: bigint, divisor: bigint): bigint {
+  const half = divisor >> 1n
+  return value < 0n ? -((half - value) / divisor) : (value + half) / divisor
 }

@@ -5,6 +5,7 @@
  * and the oldest also prices what came before it (a clock that is behind must not make a model unpriced).
  * What a name resolves to is remembered in a bounded map, so that a name seen before costs one look-up.
  */
+import { getOrAdd } from '../lib/get-or-add.ts'
 import { compileMapping } from './model-mapping.ts'
 import { priceNames } from './model-name.ts'
 import type { Platform } from './platform.ts'
@@ -50,49 +51,60 @@ interface Dated {
   row: PriceRow
   fromMs: number
 }
-/** What a name leads to: the rows of one model, newest first. */
-interface Found {
-  dated: readonly Dated[]
-  match: ResolvedPrice['match']
-}
+/** What a name leads to: the prices of one model, newest first. */
+type Found = readonly { fromMs: number; price: ResolvedPrice }[]
 
 export function createPriceIndex(rows: readonly PriceRow[], options: PriceIndexOptions): PriceIndex {
   const byName = groupByName(rows)
   const wildcard = compileWildcards(byName)
   let aliases: Map<string, Alias[]> | null = null
-  const remembered = new Map<string, Found | null>()
+  const remembered = createMemory()
 
   function look(query: PriceQuery): Found | null {
     const exact = atPlatform(byName.get(query.model), query.platform)
-    if (exact) return { dated: exact, match: 'exact' }
+    if (exact) return resolved(exact, 'exact', query)
     const names = priceNames(query.model)
     for (const name of names) {
       const dated = atPlatform(byName.get(name), query.platform)
-      if (dated) return { dated, match: 'normalised' }
+      if (dated) return resolved(dated, 'normalised', query)
     }
     if (options.aliases) {
       aliases ??= collectAliases(rows)
       const alias = findAlias(aliases, names, query)
-      if (alias) return { dated: byName.get(alias.model) ?? [], match: 'normalised' }
+      if (alias) return resolved(byName.get(alias.model) ?? [], 'normalised', query)
     }
     const pattern = wildcard(query.model)
     const dated = pattern === null ? null : atPlatform(byName.get(pattern), query.platform)
-    return dated ? { dated, match: 'wildcard' } : null
+    return dated ? resolved(dated, 'wildcard', query) : null
   }
 
   return {
     rows,
     find(query) {
-      const key = `${query.platform ?? ''} ${query.vendor ?? ''} ${query.model}`
-      let found = remembered.get(key)
-      if (found === undefined) {
-        found = look(query)
-        if (remembered.size >= MAX_REMEMBERED) remembered.clear()
-        if (key.length <= MAX_REMEMBERED_LENGTH) remembered.set(key, found)
+      if (rows.length === 0) return null
+      const found = remembered.get(query) ?? remembered.put(query, look(query))
+      return found === 'none' ? null : inForce(found, query.atMs)
+    },
+  }
+}
+
+/** What names led to: by who asks, then by name, so that no key is put together for a look-up. */
+function createMemory() {
+  const byAsker = new Map<string, Map<string, Found | 'none'>>()
+  let size = 0
+  const askerOf = ({ platform, vendor }: PriceQuery) => (vendor ? `${platform} ${vendor}` : (platform ?? ''))
+  return {
+    get: (query: PriceQuery) => byAsker.get(askerOf(query))?.get(query.model),
+    put(query: PriceQuery, looked: Found | null): Found | 'none' {
+      const found = looked ?? 'none'
+      if (query.model.length > MAX_REMEMBERED_LENGTH) return found
+      if (size >= MAX_REMEMBERED) {
+        byAsker.clear()
+        size = 0
       }
-      if (found === null) return null
-      const row = inForce(found.dated, query.atMs)
-      return { row, match: found.match, anthropic: isAnthropic(row, query.platform) }
+      getOrAdd(byAsker, askerOf(query), () => new Map()).set(query.model, found)
+      size++
+      return found
     },
   }
 }
@@ -129,9 +141,13 @@ function atPlatform(list: readonly Dated[] | undefined, platform: Platform | nul
   return chosen.length > 0 ? chosen : null
 }
 
-function inForce(dated: readonly Dated[], atMs: number): PriceRow {
-  for (const entry of dated) if (entry.fromMs <= atMs) return entry.row
-  return (dated[dated.length - 1] as Dated).row
+function resolved(dated: readonly Dated[], match: ResolvedPrice['match'], { platform }: PriceQuery): Found {
+  return dated.map(({ row, fromMs }) => ({ fromMs, price: { row, match, anthropic: isAnthropic(row, platform) } }))
+}
+
+function inForce(found: Found, atMs: number): ResolvedPrice {
+  for (const entry of found) if (entry.fromMs <= atMs) return entry.price
+  return (found[found.length - 1] as Found[number]).price
 }
 
 function compileWildcards(byName: ReadonlyMap<string, unknown>): (model: string) => string | null {

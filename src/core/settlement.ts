@@ -67,12 +67,14 @@ export interface Settlement extends Verdict {
 }
 
 export function settle(input: SettlementInput): Settlement {
-  const verdict = SETTLEMENTS[input.ending][knowledgeOf(input)]
+  const { charge, refund, metering } = SETTLEMENTS[input.ending][knowledgeOf(input)]
   const failed = input.ending !== 'completed' && input.ending !== 'client-gone'
   return {
-    ...verdict,
-    usage: chargedUsage(verdict.charge, input),
-    chargesRequest: !failed && verdict.charge !== 'nothing',
+    charge,
+    refund,
+    metering,
+    usage: chargedUsage(charge, input),
+    chargesRequest: !failed && charge !== 'nothing',
   }
 }
 

@@ -8,69 +8,70 @@
  * A journal may have been written by an earlier version: columns are only ever added at the end, and a line without them has null there, or 0 where
  * it is a count or a sum.
  */
+import type { Nano } from '../core/money.ts'
 import { NO_COSTS, type Receipt } from '../core/receipt.ts'
 import { NO_USAGE, totalTokens } from '../core/usage.ts'
 import { partsOf } from '../schema/token-parts.ts'
 
-type Field = string | number | bigint | boolean | null
+type Field = string | number | boolean
 type ColumnType = 'uuid' | 'timestamptz' | 'text' | 'bigint' | 'integer' | 'boolean' | 'jsonb'
 
 /** A model's name is part of keys of indexes, which hold 2,700 bytes at most; no real one comes near this. */
 const MODEL_LENGTH = 256
 const TEXT_LENGTH = 2000
 
-const RECORD_COLUMNS: readonly (readonly [name: string, type: ColumnType, of: (receipt: Receipt) => Field])[] = [
-  ['id', 'uuid', ({ id }) => clean(id)],
-  ['created_at', 'timestamptz', ({ createdAtMs }) => new Date(createdAtMs).toISOString()],
-  ['finished_at', 'timestamptz', ({ finishedAtMs }) => new Date(finishedAtMs).toISOString()],
-  ['user_id', 'uuid', ({ userId }) => userId],
-  ['key_id', 'uuid', ({ keyId }) => keyId],
-  ['account_id', 'uuid', ({ accountId }) => accountId],
-  ['group_id', 'uuid', ({ groupId }) => groupId],
-  ['subscription_id', 'uuid', ({ subscriptionId }) => subscriptionId],
-  ['platform', 'text', ({ platform }) => clean(platform)],
-  ['protocol', 'text', ({ protocol }) => clean(protocol)],
-  ['endpoint', 'text', ({ endpoint }) => clean(endpoint)],
-  ['model', 'text', ({ model }) => clean(model, MODEL_LENGTH)],
-  ['upstream_model', 'text', ({ upstreamModel }) => upstreamModel && clean(upstreamModel, MODEL_LENGTH)],
-  ['input_tokens', 'bigint', ({ usage }) => usage.input],
-  ['output_tokens', 'bigint', ({ usage }) => usage.output],
-  ['cache_read_tokens', 'bigint', ({ usage }) => usage.cacheRead],
-  ['cache_write_5m_tokens', 'bigint', ({ usage }) => usage.cacheWrite5m],
-  ['cache_write_1h_tokens', 'bigint', ({ usage }) => usage.cacheWrite1h],
-  ['reasoning_tokens', 'bigint', ({ usage }) => usage.reasoning],
-  ['total_tokens', 'bigint', ({ usage }) => totalTokens(usage)],
-  ['token_parts', 'jsonb', ({ usage }) => json(partsOf(usage))],
-  ['iterations', 'jsonb', ({ iterations }) => json(iterations)],
-  ['input_cost_nano', 'bigint', ({ costs }) => costs.inputNano],
-  ['output_cost_nano', 'bigint', ({ costs }) => costs.outputNano],
-  ['cache_write_cost_nano', 'bigint', ({ costs }) => costs.cacheWriteNano],
-  ['cache_read_cost_nano', 'bigint', ({ costs }) => costs.cacheReadNano],
-  ['request_cost_nano', 'bigint', ({ costs }) => costs.requestNano],
-  ['cost_nano', 'bigint', ({ costs }) => costs.totalNano],
-  ['charged_nano', 'bigint', ({ costs }) => costs.chargedNano],
-  ['upstream_cost_nano', 'bigint', ({ costs }) => costs.upstreamNano],
-  ['priced', 'boolean', ({ priced }) => priced],
-  ['price_used', 'jsonb', ({ priceUsed }) => json(priceUsed)],
-  ['metering', 'text', ({ metering }) => metering],
-  ['billing_type', 'text', ({ billingType }) => billingType],
-  ['stream', 'boolean', ({ stream }) => stream],
-  ['status', 'text', ({ status }) => status],
-  ['http_status', 'integer', ({ httpStatus }) => httpStatus],
-  ['error_code', 'text', ({ errorCode }) => errorCode && clean(errorCode)],
-  ['error_message', 'text', ({ errorMessage }) => errorMessage && clean(errorMessage)],
-  ['upstream_request_id', 'text', ({ upstreamRequestId }) => upstreamRequestId && clean(upstreamRequestId)],
-  ['duration_ms', 'integer', ({ durationMs }) => durationMs],
-  ['first_token_ms', 'integer', ({ firstTokenMs }) => firstTokenMs],
-  ['attempts', 'jsonb', ({ attempts }) => json(attempts)],
-  ['choice', 'jsonb', ({ choice }) => json(choice)],
-  ['service_tier', 'text', ({ serviceTier }) => serviceTier && clean(serviceTier)],
-  ['user_agent', 'text', ({ userAgent }) => userAgent && clean(userAgent)],
-  ['client_ip', 'text', ({ clientIp }) => clientIp && clean(clientIp)],
-  ['uplifts', 'jsonb', ({ uplifts }) => json(uplifts.length > 0 ? uplifts : null)],
-  ['cache_saving_nano', 'bigint', ({ costs }) => costs.cacheSavingNano],
-  ['cache_surcharge_nano', 'bigint', ({ costs }) => costs.cacheSurchargeNano],
-]
+const RECORD_COLUMNS = [
+  ['id', 'uuid'],
+  ['created_at', 'timestamptz'],
+  ['finished_at', 'timestamptz'],
+  ['user_id', 'uuid'],
+  ['key_id', 'uuid'],
+  ['account_id', 'uuid'],
+  ['group_id', 'uuid'],
+  ['subscription_id', 'uuid'],
+  ['platform', 'text'],
+  ['protocol', 'text'],
+  ['endpoint', 'text'],
+  ['model', 'text'],
+  ['upstream_model', 'text'],
+  ['input_tokens', 'bigint'],
+  ['output_tokens', 'bigint'],
+  ['cache_read_tokens', 'bigint'],
+  ['cache_write_5m_tokens', 'bigint'],
+  ['cache_write_1h_tokens', 'bigint'],
+  ['reasoning_tokens', 'bigint'],
+  ['total_tokens', 'bigint'],
+  ['token_parts', 'jsonb'],
+  ['iterations', 'jsonb'],
+  ['input_cost_nano', 'bigint'],
+  ['output_cost_nano', 'bigint'],
+  ['cache_write_cost_nano', 'bigint'],
+  ['cache_read_cost_nano', 'bigint'],
+  ['request_cost_nano', 'bigint'],
+  ['cost_nano', 'bigint'],
+  ['charged_nano', 'bigint'],
+  ['upstream_cost_nano', 'bigint'],
+  ['priced', 'boolean'],
+  ['price_used', 'jsonb'],
+  ['metering', 'text'],
+  ['billing_type', 'text'],
+  ['stream', 'boolean'],
+  ['status', 'text'],
+  ['http_status', 'integer'],
+  ['error_code', 'text'],
+  ['error_message', 'text'],
+  ['upstream_request_id', 'text'],
+  ['duration_ms', 'integer'],
+  ['first_token_ms', 'integer'],
+  ['attempts', 'jsonb'],
+  ['choice', 'jsonb'],
+  ['service_tier', 'text'],
+  ['user_agent', 'text'],
+  ['client_ip', 'text'],
+  ['uplifts', 'jsonb'],
+  ['cache_saving_nano', 'bigint'],
+  ['cache_surcharge_nano', 'bigint'],
+] as const satisfies readonly (readonly [name: string, type: ColumnType])[]
 
 export const RECORD_COLUMN_NAMES: readonly string[] = RECORD_COLUMNS.map(([name]) => name)
 
@@ -79,14 +80,71 @@ const NULL = '\x1d'
 const LINE_END = '\x1e'
 const SEPARATOR = '\x1f'
 
+/** As many as there are columns. */
+type FieldsFor<Columns extends readonly unknown[]> = { [Column in keyof Columns]: Field }
+
+/** One list, not a function for each column: that took 0.6 µs and 340 bytes more. Ids and words of closed lists need no cleaning. */
 export function receiptLine(receipt: Receipt): string {
-  const fields: string[] = []
-  for (const [, , of] of RECORD_COLUMNS) {
-    const field = of(receipt)
-    fields.push(field === null ? NULL : typeof field === 'string' ? field : String(field))
-  }
+  const { usage, costs } = receipt
+  const fields: FieldsFor<typeof RECORD_COLUMNS> = [
+    receipt.id,
+    timeText(receipt.createdAtMs),
+    timeText(receipt.finishedAtMs),
+    receipt.userId ?? NULL,
+    receipt.keyId ?? NULL,
+    receipt.accountId ?? NULL,
+    receipt.groupId ?? NULL,
+    receipt.subscriptionId ?? NULL,
+    receipt.platform,
+    receipt.protocol,
+    clean(receipt.endpoint),
+    clean(receipt.model, MODEL_LENGTH),
+    clean(receipt.upstreamModel, MODEL_LENGTH),
+    usage.input,
+    usage.output,
+    usage.cacheRead,
+    usage.cacheWrite5m,
+    usage.cacheWrite1h,
+    usage.reasoning,
+    totalTokens(usage),
+    json(partsOf(usage)),
+    json(receipt.iterations),
+    nanoText(costs.inputNano),
+    nanoText(costs.outputNano),
+    nanoText(costs.cacheWriteNano),
+    nanoText(costs.cacheReadNano),
+    nanoText(costs.requestNano),
+    nanoText(costs.totalNano),
+    nanoText(costs.chargedNano),
+    nanoText(costs.upstreamNano),
+    receipt.priced,
+    json(receipt.priceUsed),
+    receipt.metering,
+    receipt.billingType,
+    receipt.stream,
+    receipt.status,
+    receipt.httpStatus ?? NULL,
+    clean(receipt.errorCode),
+    clean(receipt.errorMessage),
+    clean(receipt.upstreamRequestId),
+    receipt.durationMs,
+    receipt.firstTokenMs ?? NULL,
+    json(receipt.attempts),
+    json(receipt.choice),
+    clean(receipt.serviceTier),
+    clean(receipt.userAgent),
+    clean(receipt.clientIp),
+    json(receipt.uplifts.length > 0 ? receipt.uplifts : null),
+    nanoText(costs.cacheSavingNano),
+    nanoText(costs.cacheSurchargeNano),
+  ]
   return fields.join(SEPARATOR)
 }
+
+const timeText = (ms: number): string => new Date(ms).toISOString()
+
+/** Most amounts are nothing: writing out a bigint takes 0.1 µs. */
+const nanoText = (nano: Nano): string => (nano === 0n ? '0' : nano.toString())
 
 /** The parameter of `recordsFrom`. */
 export function joinLines(lines: readonly string[]): string {
@@ -141,8 +199,8 @@ export function fieldsOf(line: string): Record<string, string> {
   return Object.fromEntries(named.filter(([, text]) => text !== NULL))
 }
 
-const json = (value: object | null): string | null => {
-  if (value === null) return null
+const json = (value: object | null): string => {
+  if (value === null) return NULL
   const text = JSON.stringify(value)
   return UNSTORABLE_IN_JSON.test(text) ? cleanJson(text) : text
 }
@@ -151,14 +209,18 @@ const json = (value: object | null): string | null => {
 const UNSTORABLE_IN_JSON = /\\u(?:0000|d[89a-f])/
 
 function cleanJson(text: string): string {
-  return JSON.stringify(JSON.parse(text, (_key, value) => (typeof value === 'string' ? clean(value) : value)))
+  return JSON.stringify(JSON.parse(text, (_key, value) => (typeof value === 'string' ? storable(value) : value)))
 }
 
 /** Also what separates fields goes; what Postgres cannot store anyway: NUL and halves of surrogate pairs. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
 const UNSTORABLE = /[\0\x1d-\x1f]/g
 
-function clean(text: string, length = TEXT_LENGTH): string {
+function clean(text: string | null, length = TEXT_LENGTH): string {
+  return text === null ? NULL : storable(text, length)
+}
+
+function storable(text: string, length = TEXT_LENGTH): string {
   const cut = text.length > length ? text.slice(0, length) : text
   return cut.replace(UNSTORABLE, '').toWellFormed()
 }

@@ -93,15 +93,15 @@ export function createJournal(options: JournalOptions): Journal {
   }
 
   /** All of it or nothing. */
-  function write(bytes: Buffer, keep: boolean): boolean {
+  function write(bytes: Buffer, length: number, keep: boolean): boolean {
     let into = active
     try {
-      if (!into || into.segment.bytes + bytes.length > options.segmentBytes) into = begin()
-      const written = writeSync(into.fd, bytes)
-      if (written === bytes.length && keep) return true
+      if (!into || into.segment.bytes + length > options.segmentBytes) into = begin()
+      const written = writeSync(into.fd, bytes, 0, length)
+      if (written === length && keep) return true
       ftruncateSync(into.fd, into.segment.bytes)
-      if (written === bytes.length) return true
-      setFault(`the disk took ${written} of ${bytes.length} bytes`)
+      if (written === length) return true
+      setFault(`the disk took ${written} of ${length} bytes`)
     } catch (error) {
       takeBack(into)
       setFault((error as Error).message)
@@ -122,13 +122,13 @@ export function createJournal(options: JournalOptions): Journal {
 
   /** Room for some records, not only for one more byte. */
   function probe(): void {
-    if (write(Buffer.alloc(PROBE_BYTES), false)) setFault(null)
+    if (write(Buffer.alloc(PROBE_BYTES), PROBE_BYTES, false)) setFault(null)
   }
 
   return {
     append(text) {
       const length = writeFrame(frame, text)
-      if (length === null || !write(frame.subarray(0, length), true)) return false
+      if (length === null || !write(frame, length, true)) return false
       if (active) active.segment.bytes += length
       end += length
       total += length

@@ -88,7 +88,12 @@ function toReceipt(deps: SettleDeps, exchange: Exchange, outcome: Outcome, bille
     endpoint: call.target.pathname,
     model: inspected?.model ?? '',
     upstreamModel: exchange.upstreamModel,
-    ...billed,
+    usage: billed.usage,
+    iterations: billed.iterations,
+    costs: billed.costs,
+    priced: billed.priced,
+    priceUsed: billed.priceUsed,
+    metering: billed.metering,
     billingType: payer?.kind ?? 'none',
     stream: inspected?.stream ?? false,
     status: STATUS[outcome.ending],
@@ -142,11 +147,13 @@ function bill(deps: SettleDeps, exchange: Exchange, outcome: Billable): Billed {
   const { account, group } = exchange
   const { reading } = outcome
   const price = priceOf(deps, exchange, exchange.upstreamModel ?? exchange.inspected?.model ?? '')
+  const { relayedTokens, estimatedInputTokens } = estimates(exchange, outcome, price)
   const settled = settleUsage({
     ending: outcome.ending,
     usage: reading?.usage ?? null,
     usageCertainty: reading?.usageCertainty ?? 'none',
-    ...estimates(exchange, outcome, price),
+    relayedTokens,
+    estimatedInputTokens,
   })
   const { metered } = exchange.call.operation
   const iterations = metered && settled.charge === 'measured' ? (reading?.iterations ?? null) : null
@@ -172,10 +179,12 @@ function priceOf(deps: SettleDeps, exchange: Exchange, model: string): ResolvedP
   return resolvePrice(deps.prices(exchange.account), { model, platform, atMs: exchange.createdAtMs })
 }
 
+const NOTHING_TO_ESTIMATE = { relayedTokens: null, estimatedInputTokens: 0 }
+
 /** Stand-ins for what was not measured, from sizes; asked for only when a report is missing. */
 function estimates(exchange: Exchange, outcome: Progress, price: ResolvedPrice | null) {
   const { relayedBytes } = outcome
-  if (outcome.reading?.usageCertainty === 'final') return { relayedTokens: null, estimatedInputTokens: 0 }
+  if (outcome.reading?.usageCertainty === 'final') return NOTHING_TO_ESTIMATE
   const { protocol, operation } = exchange.call
   const { stream = false, maxOutputTokens = null, choices = 1 } = exchange.inspected ?? {}
   const { generates } = operation

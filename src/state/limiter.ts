@@ -44,9 +44,9 @@ export interface AdmissionRequest {
 
 /** What a request holds. It is given back once, by whichever is called first; later calls do nothing (BIL-8). */
 export interface Admission {
-  settle(actual: Spend): Promise<void>
+  settle(actual: Spend): Later<unknown>
   /** Nothing was sent: as if it had never been. */
-  cancel(): Promise<void>
+  cancel(): Later<unknown>
 }
 
 export interface Limiter {
@@ -73,31 +73,46 @@ export interface LimiterDeps {
 const MOST_READINGS = 10
 /** While the database is away it is not asked for every request. */
 const PAUSE_MS = 1000
-const UNCOUNTED: Admission = { settle: () => Promise.resolve(), cancel: () => Promise.resolve() }
+const UNCOUNTED: Admission = { settle: () => undefined, cancel: () => undefined }
+
+/** The limits of a key and its payer, and for whom they were made. */
+interface KnownLimits {
+  calendar: CalendarBoundaries
+  payerKind: Payer['kind']
+  /** Null: nobody whose money is limited. */
+  payerId: string | null
+  ofGroup: SubscriptionLimits | null
+  limits: readonly Limit[]
+}
 
 export function createLimiter(deps: LimiterDeps): Limiter {
   const { counters } = deps
   const calendarNow = createCalendar(deps)
-  const limitsByKey = new WeakMap<ApiKey, { calendar: CalendarBoundaries; limits: Limit[] }>()
+  const limitsByKey = new WeakMap<ApiKey, KnownLimits>()
   const readings = createSingleFlight<boolean>()
   let readAgainAtMs = 0
   /** Key → counters that were told to be read again since the last gap. A key that is loaded anew is another key. Null: there was none. */
   let trusted: WeakMap<ApiKey, Set<string>> | null = null
 
-  /** A key is replaced whole when it is edited: its list is made once a day. */
-  function limitsOfKey(key: ApiKey): Limit[] {
+  /**
+   * Money first: nobody waits for a window only to hear that the money is gone. A key is replaced whole when it is edited, and nearly always
+   * has one payer: the list is made once a day.
+   */
+  function limitsOf({ key, payer, subscriptionLimits }: AdmissionRequest): readonly Limit[] {
     const calendar = calendarNow()
+    const payerId = payer.kind === 'none' || payer.availableNano === null ? null : payer.id
     const before = limitsByKey.get(key)
-    if (before?.calendar === calendar) return before.limits
-    const limits = keyLimits(key, calendar)
-    limitsByKey.set(key, { calendar, limits })
+    const hasSamePayer =
+      before?.payerKind === payer.kind && before.payerId === payerId && before.ofGroup === subscriptionLimits
+    if (hasSamePayer && before.calendar === calendar) return before.limits
+    const limits = [...payerLimits(payer, subscriptionLimits), ...keyLimits(key, calendar)]
+    limitsByKey.set(key, { calendar, payerKind: payer.kind, payerId, ofGroup: subscriptionLimits, limits })
     return limits
   }
 
   function admit(request: AdmissionRequest): Later<Admission | Denial> {
     const { key, requestId } = request
-    // Money first: nobody waits for a window only to hear that the money is gone.
-    const limits = [...payerLimits(request.payer, request.subscriptionLimits), ...limitsOfKey(key)]
+    const limits = limitsOf(request)
     if (limits.length === 0) return UNCOUNTED
     const amounts = toAmounts(request.estimate(), 1)
     const acceptsStale = deps.nowMs() < readAgainAtMs
@@ -168,10 +183,10 @@ export function createLimiter(deps: LimiterDeps): Limiter {
 
   function toAdmission({ owner, requestId }: AdmissionStep, takes: readonly Take[]): Admission {
     let isOver = false
-    const end = async (actual: Amounts): Promise<void> => {
+    const end = (actual: Amounts): Later<unknown> => {
       if (isOver) return
       isOver = true
-      await counters.settle({ owner, requestId, actual, takes, isLate: false })
+      return counters.settle({ owner, requestId, actual, takes, isLate: false })
     }
     return { settle: (actual) => end(toAmounts(actual, 0)), cancel: () => end(CANCELLED) }
   }

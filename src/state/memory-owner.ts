@@ -96,8 +96,12 @@ export function addLate(owner: MemoryOwner, takes: readonly Take[], actual: Amou
 
 /** What the database has to learn of a request; empty: nothing. */
 export function durableUse(takes: readonly Take[], actual: Amounts): Take[] {
-  const durable = takes.filter((take) => take.durable && actual[take.measure] > 0)
-  return durable.map((take) => ({ ...take, amount: actual[take.measure] }))
+  const used: Take[] = []
+  for (const take of takes) {
+    const amount = actual[take.measure]
+    if (take.durable && amount > 0) used.push({ ...take, amount })
+  }
+  return used
 }
 
 /** Gives back what requests held whose lease ran out (KEY-8). */

@@ -19,19 +19,22 @@ export interface Prices {
 }
 
 export function createPrices(builtInRows: readonly PriceRow[]): Prices {
-  let builtIn = createPriceIndex(builtInRows, { aliases: true })
-  let operator = createPriceIndex([], { aliases: false })
+  /** The book of accounts without prices of their own. */
+  let general: PriceBook = {
+    account: null,
+    operator: createPriceIndex([], { aliases: false }),
+    builtIn: createPriceIndex(builtInRows, { aliases: true }),
+  }
   let accounts = new Map<string, PriceIndex>()
   const names = new Map<Platform, readonly string[]>()
 
   return {
-    bookFor: (accountId) => ({
-      account: accountId === null ? null : (accounts.get(accountId) ?? null),
-      operator,
-      builtIn,
-    }),
+    bookFor(accountId) {
+      const account = accountId === null ? undefined : accounts.get(accountId)
+      return account ? { ...general, account } : general
+    },
     replace(rows) {
-      operator = createPriceIndex(
+      const operator = createPriceIndex(
         rows.filter((entry) => entry.accountId === null).map((entry) => entry.row),
         { aliases: false },
       )
@@ -48,17 +51,21 @@ export function createPrices(builtInRows: readonly PriceRow[]): Prices {
           ),
         ]),
       )
+      general = { ...general, operator }
     },
     replaceTable(rows) {
-      builtIn = createPriceIndex(rows, { aliases: true })
+      const builtIn = createPriceIndex(rows, { aliases: true })
+      general = { ...general, builtIn }
       names.clear()
     },
-    table: () => builtIn.rows,
+    table: () => general.builtIn.rows,
     modelsOf(platform) {
       let known = names.get(platform)
       if (!known) {
         const vendor = VENDORS_OF_PLATFORM[platform][0] ?? platform
-        known = [...new Set(builtIn.rows.filter((row) => row.vendor === vendor).map((row) => bareName(row.model)))]
+        known = [
+          ...new Set(general.builtIn.rows.filter((row) => row.vendor === vendor).map((row) => bareName(row.model))),
+        ]
         names.set(platform, known)
       }
       return known
