@@ -15,6 +15,9 @@ const SESSION_HEADERS = [
 /** Longer than any real session id; keeps a hostile header from being hashed at length. */
 const LONGEST_HINT = 512
 
+/** Of each part that stays the same; with its length, conversations that agree in so much share what is cached of it anyway. */
+const MOST_HASHED_BYTES = 32_768
+
 export interface SessionInput {
   headers: { get(name: string): string | null }
   /** The body's hint, or null. */
@@ -34,7 +37,10 @@ export function sessionHash(input: SessionInput, step: HashStep): string | null 
   if (hint !== null) return step(`hint\n${hint.slice(0, LONGEST_HINT)}`, 0n).toString(16)
   if (input.prefix.length === 0) return null
   let hash = step(`prefix\n${input.model}\n`, 0n)
-  for (const { start, end } of input.prefix) hash = step('\n', step(input.body.subarray(start, end), hash))
+  for (const { start, end } of input.prefix) {
+    const part = input.body.subarray(start, Math.min(end, start + MOST_HASHED_BYTES))
+    hash = step(`${end - start}\n`, step(part, hash))
+  }
   return hash.toString(16)
 }
 

@@ -49,17 +49,17 @@ export function isSpace(byte: number): boolean {
 }
 
 /**
- * The first quote, backslash or control character from `from` on, or the length.
- *
- * Four bytes a step: 0.4–0.6 ns a byte here, a loop over single bytes 1.2–1.7 ns. `x - 0x21 < 0` after `x ^ 2` is true
- * for controls and the quote, `x - 1 < 0` after `x ^ 0x5c` for the backslash, and the high bit of a byte that was below
- * 0x80 tells. A borrow can only come from a byte that is itself a hit, so the lowest hit is always a true one.
+ * The first quote, backslash or control character from `from` on, or the length. Sixteen bytes a step while there is none, then four: 0.4 ns a
+ * byte of a long text, 1 ns of lines of code; a loop over single bytes takes 1.2–1.7 ns.
  */
 export function plainEnd(bytes: Uint8Array, view: DataView, from: number): number {
   let pos = from
+  for (const last = bytes.length - 16; pos <= last; pos += 16) {
+    const first = hitsIn(view.getInt32(pos, true)) | hitsIn(view.getInt32(pos + 4, true))
+    if ((first | hitsIn(view.getInt32(pos + 8, true)) | hitsIn(view.getInt32(pos + 12, true))) !== 0) break
+  }
   for (const last = bytes.length - 4; pos <= last; pos += 4) {
-    const word = view.getInt32(pos, true)
-    const hits = (((word ^ 0x02020202) - 0x21212121) | ((word ^ 0x5c5c5c5c) - 0x01010101)) & ~word & 0x80808080
+    const hits = hitsIn(view.getInt32(pos, true))
     if (hits !== 0) return pos + ((31 - Math.clz32(hits & -hits)) >> 3)
   }
   for (; pos < bytes.length; pos++) {
@@ -67,6 +67,15 @@ export function plainEnd(bytes: Uint8Array, view: DataView, from: number): numbe
     if (byte === QUOTE || byte === BACKSLASH || byte < SPACE) break
   }
   return pos
+}
+
+/**
+ * The high bit of each of four bytes that is a quote, a backslash or a control character. `x - 0x21 < 0` after `x ^ 2` is true for controls and
+ * the quote, `x - 1 < 0` after `x ^ 0x5c` for the backslash, and the high bit of a byte that was below 0x80 tells. A borrow can only come from
+ * a byte that is itself a hit, so the lowest hit is always a true one.
+ */
+function hitsIn(word: number): number {
+  return (((word ^ 0x02020202) - 0x21212121) | ((word ^ 0x5c5c5c5c) - 0x01010101)) & ~word & 0x80808080
 }
 
 /** `from` is the first byte after the opening quote; the answer is the position after the closing one. */
