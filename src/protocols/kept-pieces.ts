@@ -2,6 +2,7 @@
  * From the bytes that an event tail kept to the pieces that a protocol reads, in the order in which they were sent.
  * All decoding and parsing of a response happens here, once, after its last byte.
  */
+import { lastEventEnd } from '../lib/event-end.ts'
 import type { Kept } from '../lib/event-tail.ts'
 import { parseJson } from '../lib/json-values.ts'
 import { joinEnds, readPrefix } from '../lib/partial-json.ts'
@@ -24,20 +25,49 @@ export interface Selection {
   repeats?(block: string): boolean
 }
 
+/** Comments lie between events; so many blocks more than are wanted are looked at before all of the tail is. */
+const SPARE_BLOCKS = 2
+
 /** Events of the stream's beginning (if they are not in the tail anyway), then those of its end. */
 export function ssePieces(kept: Kept, selection: Selection): Piece[] {
   const says = (block: string): boolean => block !== '' && !selection.skips(block)
-  const { blocks, rest } = splitBlocks(decoder.decode(kept.tail))
-  const front = kept.aligned ? '' : blocks.shift()
   const pieces = kept.head === null ? [] : headPieces(decoder.decode(kept.head), says, selection.first)
+  const { front, blocks, rest } = lastBlocks(kept, says, selection.last) ?? allBlocks(kept, says)
   if (front && kept.opening !== null) pieces.push(joinedPiece(decoder.decode(kept.opening), front))
-  for (const block of blocks.filter(says).slice(-selection.last)) {
+  for (const block of blocks.slice(-selection.last)) {
     if (pieces.length === 0 || !selection.repeats?.(block)) pieces.push(readPiece(block))
   }
   const open = front === undefined ? null : lastPiece(rest)
   if (open !== null) pieces.push(open)
   return pieces
 }
+
+interface Ending {
+  /** What is left of an event that began before the tail; undefined: all of the tail is that. */
+  front: string | undefined
+  /** Those that say something. */
+  blocks: string[]
+  rest: string
+}
+
+function allBlocks({ tail, aligned }: Kept, says: (block: string) => boolean): Ending {
+  const { blocks, rest } = splitBlocks(decoder.decode(tail))
+  const front = aligned ? '' : blocks.shift()
+  return { front, blocks: blocks.filter(says), rest }
+}
+
+/** The same without decoding more than the end of the tail; null when that is not enough. */
+function lastBlocks({ tail, opening }: Kept, says: (block: string) => boolean, wanted: number): Ending | null {
+  if (opening !== null || wanted > tail.length) return null
+  let from = tail.length
+  for (let count = 0; count <= wanted + SPARE_BLOCKS; count++) from = lastEventEnd(tail, from - 1, NOTHING_BEFORE)
+  if (from < 0) return null
+  const { blocks, rest } = splitBlocks(decoder.decode(tail.subarray(from)))
+  const saying = blocks.filter(says)
+  return saying.length < wanted ? null : { front: '', blocks: saying, rest }
+}
+
+const NOTHING_BEFORE = { last: 0, beforeLast: 0 }
 
 /** A first event larger than the head (`response.created` with Codex's instructions) is read as far as it goes: its id comes first. */
 function headPieces(head: string, says: (block: string) => boolean, most: number): Piece[] {
