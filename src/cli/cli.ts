@@ -18,6 +18,7 @@ import { rotateEncryptionKeyCommand } from './rotate-encryption-key.ts'
 import { serve } from './serve.ts'
 import { statsExport } from './stats-export.ts'
 import { statsImport } from './stats-import.ts'
+import { unpack } from './unpack.ts'
 import { version } from './version.ts'
 
 const help: Command = {
@@ -45,6 +46,7 @@ export const COMMANDS: readonly Command[] = [
   statsImport,
   rotateEncryptionKeyCommand,
   doctor,
+  unpack,
   version,
   help,
 ]

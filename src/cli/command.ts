@@ -31,6 +31,8 @@ export interface Command {
   /** One word, or two: "key create". */
   name: string
   summary: string
+  /** Called by the binary itself: not told of in the overview. */
+  internal?: boolean
   options: Readonly<Record<string, Option>>
   /** Names of what must follow, in order: ["ID"]. One in brackets may be absent. */
   operands?: readonly string[]

@@ -28,7 +28,7 @@ export function overview(commands: readonly Command[]): string[] {
     'Usage: turnpike [COMMAND] [options]',
     '',
     'Commands:',
-    ...commands.map((command) => `  ${command.name.padEnd(22)} ${command.summary}`),
+    ...commands.filter(({ internal }) => !internal).map((command) => `  ${command.name.padEnd(22)} ${command.summary}`),
     '',
     'Without a command: serve. Settings come from the environment: turnpike help serve',
   ]

@@ -33,7 +33,7 @@ export function filesFromArchives(programs: string, cluster: string): ServerFile
   return {
     key: basename(programs, '.zst').replace('programs.tar-', ''),
     inPlace: null,
-    unpackPrograms: (into) => unpack(programs, into),
+    unpackPrograms: (into) => (COMPILED ? unpackElsewhere(programs, into) : unpack(programs, into)),
     createCluster: async ({ into, identity }) => {
       await unpack(cluster, into)
       if (identity !== null) giveTo(identity, into)
@@ -41,7 +41,21 @@ export function filesFromArchives(programs: string, cluster: string): ServerFile
   }
 }
 
-async function unpack(archive: string, into: string): Promise<void> {
+/** The command by which the binary is told to only unpack: an archive of its own, into a directory. */
+export const UNPACK = 'unpack'
+
+/**
+ * In a process of its own: the archive's pages of the binary, and what it is unpacked to, would else stay with the gateway for as long as it
+ * runs (33 MB). A new cluster is too small for that.
+ */
+async function unpackElsewhere(archive: string, into: string): Promise<void> {
+  const child = Bun.spawn([process.execPath, UNPACK, archive, into], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const said = await child.stderr.text()
+  if ((await child.exited) !== 0) throw new Error(said.trim().split('\n').at(-1) || 'its archive could not be unpacked')
+}
+
+/** If it fails: what was unpacked so far is left there. */
+export async function unpack(archive: string, into: string): Promise<void> {
   const tar = await Bun.zstdDecompress(await Bun.file(archive).bytes())
   for (const { path, kind, mode, bytes } of readTar(tar)) {
     if (kind === 'directory') mkdirSync(join(into, path), { mode })

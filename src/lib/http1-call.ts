@@ -48,7 +48,7 @@ export function startCall(deps: CallDeps, request: Http1Request, sink: CallSink)
   } catch (error) {
     return failedCall(error, sink)
   }
-  const call = new ClientCall(deps, { route, head, request }, sink)
+  const call = new ClientCall(deps, { route, method: request.method, head }, request.body, sink)
   deps.pool.enter(route.target.key, () => call.start())
   return call
 }
@@ -56,8 +56,8 @@ export function startCall(deps: CallDeps, request: Http1Request, sink: CallSink)
 /** What is asked, ready to be written. */
 interface Asked {
   route: Http1Route
+  method: string
   head: string
-  request: Http1Request
 }
 
 class ClientCall implements Http1Call, ResponseSink {
@@ -68,12 +68,16 @@ class ClientCall implements Http1Call, ResponseSink {
   private reused = false
   private sentAtMs = 0
   private answer: Http1Head | null = null
+  private body: Uint8Array | null
 
   constructor(
     private readonly deps: CallDeps,
     private readonly asked: Asked,
+    body: Uint8Array | null,
     private readonly sink: CallSink,
-  ) {}
+  ) {
+    this.body = body
+  }
 
   /** Its place at the origin is free. */
   start(): void {
@@ -105,6 +109,8 @@ class ClientCall implements Http1Call, ResponseSink {
 
   onHead(head: Http1Head): void {
     this.answer = head
+    // Answered, it is not sent a second time.
+    this.body = null
     this.sink.onHead(head)
   }
 
@@ -138,8 +144,8 @@ class ClientCall implements Http1Call, ResponseSink {
     this.reused = reused
     this.sentAtMs = this.deps.nowMs()
     this.answer = null
-    const { head, request } = this.asked
-    connection.send(request.method, head, request.body, this)
+    const { method, head } = this.asked
+    connection.send(method, head, this.body, this)
   }
 
   private fail(error: Http1Error): void {

@@ -62,7 +62,7 @@ function estimate(deps: AdmitDeps, exchange: Exchange, price: ResolvedPrice | nu
   if (!operation.metered) return { tokens: 0, costNano: 0n, chargeNano: 0n }
   const usage = estimateTokens({
     protocol: protocol.id,
-    bodyBytes: exchange.body.length,
+    bodyBytes: exchange.bodyBytes,
     maxOutputTokens: exchange.inspected?.maxOutputTokens ?? null,
     assumedOutputTokens: deps.settings.reserveOutputTokens,
     choices: exchange.inspected?.choices ?? 1,

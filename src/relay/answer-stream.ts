@@ -12,7 +12,7 @@ import { nameInAnswers } from './envelope.ts'
 import { type Exchange, elapsedMs, keepAttemptUsage } from './exchange.ts'
 import { streamHeaders } from './headers.ts'
 import type { RelaySettings } from './settings.ts'
-import { type SettleDeps, settle } from './settle.ts'
+import { letGoOfBody, type SettleDeps, settle } from './settle.ts'
 import { createTap, type TapEnd } from './tap.ts'
 import type { TimedCall } from './timed-call.ts'
 import type { UpstreamAnswer } from './upstream.ts'
@@ -58,6 +58,7 @@ export async function answerStream(
       ? { cause: 'first_byte_timeout', status: null, error: null, told: null }
       : failureOfStreamError(tap.faultError)
   }
+  letGoOfBody(deps, exchange)
   exchange.progress = () => ({ reading: meter.read(), relayedBytes: tap.contentBytes })
   call.streaming()
   keepAlive(deps, exchange, call, tap.keepAlive)

@@ -44,7 +44,9 @@ export interface Exchange {
   group: Group | null
   userAgent: string
   address: string | null
+  /** Empty until it was read, and again once no other account can be asked (`letGoOfBody`). */
   body: Uint8Array
+  bodyBytes: number
   /** Of the budget of all bodies together; given back by `settle`. */
   heldBytes: number
   inspected: Inspected | null
@@ -84,6 +86,8 @@ export interface Binding {
   /** Null: it is not bound yet. */
   accountId: string | null
 }
+
+export const NO_BODY = new Uint8Array()
 
 /** Gives the account's slot back, once. */
 export function releaseSlot(exchange: Exchange): void {

@@ -12,7 +12,7 @@ import type { Later } from '../lib/later.ts'
 import { type AdmitDeps, admit } from './admit.ts'
 import { type AttemptsDeps, serve } from './attempts.ts'
 import { authenticate, type Caller, type FindKeyDeps } from './authenticate.ts'
-import type { Call, Exchange } from './exchange.ts'
+import { type Call, type Exchange, NO_BODY } from './exchange.ts'
 import { type ReadBodyDeps, readBody } from './read-body.ts'
 import { startRecording } from './recording.ts'
 import { denialResponse, refusal } from './respond.ts'
@@ -69,6 +69,7 @@ async function relayKnown(deps: RelayDeps, exchange: Exchange): Promise<Response
     if (exchange.settled) return tooLate(exchange)
     if (isDenial(body)) return refuse(deps, exchange, body)
     exchange.body = body
+    exchange.bodyBytes = body.length
     const inspected = call.protocol.inspect(call.operation, body, call.target)
     if (isDenial(inspected)) return refuse(deps, exchange, inspected)
     exchange.inspected = inspected
@@ -105,6 +106,7 @@ function begin(call: Call, caller: Caller, { id, nowMs, recording }: Beginning):
     userAgent: caller.userAgent,
     address: caller.address,
     body: NO_BODY,
+    bodyBytes: 0,
     heldBytes: 0,
     inspected: null,
     payer: null,
@@ -127,8 +129,6 @@ function begin(call: Call, caller: Caller, { id, nowMs, recording }: Beginning):
     recorded: null,
   }
 }
-
-const NO_BODY = new Uint8Array()
 
 /** The runtime aborts the request's signal when the client's connection closes, also after the Response was returned. */
 function watchClient(exchange: Exchange): void {

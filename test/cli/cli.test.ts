@@ -79,13 +79,20 @@ describe('the command line', () => {
     expect((await run(['version'])).out).toEqual([`turnpike ${VERSION}`])
     expect((await run(['--version'])).out).toEqual([`turnpike ${VERSION}`])
     const overview = (await run(['help'])).text
-    for (const { name, options } of COMMANDS) {
-      expect(overview).toContain(`  ${name} `)
+    for (const { name, options, internal = false } of COMMANDS) {
+      expect([name, overview.includes(`  ${name} `)]).toEqual([name, !internal])
       const told = await run(['help', ...name.split(' ')])
       expect([name, told.code, told.out[0]?.startsWith(`Usage: turnpike ${name}`)]).toEqual([name, 0, true])
       for (const option of Object.keys(options)) expect(told.text).toContain(`--${option}`)
       expect((await run([...name.split(' '), '--help'])).out).toEqual(told.out)
     }
+  })
+
+  test('what is no archive is unpacked to nothing, and told in one line (OPS-3)', async () => {
+    const into = mkdtempSync(join(tmpdir(), 'turnpike-unpack-'))
+    const { code, errors } = await run(['unpack', import.meta.path, into])
+    expect([code, errors.length, readdirSync(into)]).toEqual([1, 1, []])
+    rmSync(into, { recursive: true })
   })
 
   test('serve --help lists every setting with its default (contract.md)', async () => {

@@ -197,6 +197,23 @@ describe('a request far beyond its time limit', () => {
     expect([deps.bodies.held, deps.live.size]).toEqual([0, 0])
   })
 
+  test('let go of their body once a stream has begun, its bytes are others’ to take, and a broken stream is still charged by its size (OPS-11, BIL-9)', async () => {
+    const stream = pausedStream()
+    const { call, deps, receipts } = await openRelay(stream.answer)
+    const long = { ...CHAT, stream: true, messages: [{ role: 'user', content: 'a long story '.repeat(10_000) }] }
+    const answering = call('chat_completions', long)
+    await until(() => deps.bodies.held > 100_000, { what: 'the body' })
+    stream.write(chunk({ role: 'assistant', content: 'hello' }))
+    const answer = await answering
+    const [exchange] = deps.live
+    expect([deps.bodies.held, exchange?.body.length, (exchange?.bodyBytes ?? 0) > 100_000]).toEqual([0, 0, true])
+    stream.end()
+    await answer.text()
+    expect(receipts).toMatchObject([{ metering: 'partly_estimated', status: 'failed' }])
+    expect(receipts[0]?.usage.input).toBeGreaterThan(20_000)
+    expect([deps.bodies.held, deps.live.size]).toEqual([0, 0])
+  })
+
   test('is never seen when requests have no limit (USE-3, REL-15)', async () => {
     const { deps, live, clock, call } = await openRelay(() => 'hang')
     deps.settings.requestTimeoutMs = 0

@@ -54,7 +54,8 @@ const DIALECTS = [RESPONSES, CHAT, ANTHROPIC, GEMINI]
 /** Bun's `fetch` lets 256 be under way in a process. */
 const MOST_IN_FLIGHT = 230
 const TICK_MS = 10
-const SESSIONS = 2000
+/** Bindings live for an hour: with as many keys and dialects few enough that all have been seen in the first minutes, else memory grows by them. */
+const SESSIONS = 100
 const BIG_BYTES = 300_000
 /** Leavers go up to so long after their request has come to the provider: before, between and after the pieces of a short stream. */
 const LATEST_LEAVE_MS = 300
