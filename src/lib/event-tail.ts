@@ -51,39 +51,38 @@ interface LargeEvent {
   opening: Uint8Array
 }
 
-interface State {
-  options: EventTailOptions
-  framed: boolean
-  /** Byte n of the stream is at `n mod ring.length`; lengths are powers of two. Null until the first byte. */
-  ring: Uint8Array | null
-  head: Uint8Array | null
-  /** As of the last byte: `followLarge` runs with every chunk while there is one. */
-  large: LargeEvent | null
-  total: number
-  /** Where the event that is open now starts. */
-  open: number
-  ending: TwoBytes
-}
-
 const decoder = new TextDecoder()
 
 export function createEventTail(options: EventTailOptions): EventTail {
-  const state: State = {
-    options,
-    framed: options.framing === 'sse',
-    ring: null,
-    head: null,
-    large: null,
-    total: 0,
-    open: 0,
-    ending: { last: 0, beforeLast: 0 },
+  return new RingTail(options)
+}
+
+class RingTail implements EventTail {
+  readonly framed: boolean
+  /** Byte n of the stream is at `n mod ring.length`; lengths are powers of two. Null until the first byte. */
+  ring: Uint8Array | null = null
+  head: Uint8Array | null = null
+  /** As of the last byte: `followLarge` runs with every chunk while there is one. */
+  large: LargeEvent | null = null
+  total = 0
+  /** Where the event that is open now starts. */
+  open = 0
+  readonly ending: TwoBytes = { last: 0, beforeLast: 0 }
+
+  constructor(readonly options: EventTailOptions) {
+    this.framed = options.framing === 'sse'
   }
-  return {
-    push: (chunk) => push(state, chunk),
-    kept: () => kept(state),
-    get bytes() {
-      return state.total
-    },
+
+  push(chunk: Uint8Array): void {
+    push(this, chunk)
+  }
+
+  kept(): Kept {
+    return kept(this)
+  }
+
+  get bytes(): number {
+    return this.total
   }
 }
 
@@ -95,7 +94,7 @@ export function keptOfWhole(body: Uint8Array, headBytes: number): Kept {
   return { head, opening, tail: body.subarray(from), aligned: false }
 }
 
-function push(state: State, chunk: Uint8Array): void {
+function push(state: RingTail, chunk: Uint8Array): void {
   const length = chunk.length
   if (length === 0) return
   state.ring ??= new Uint8Array(WINDOW_BYTES)
@@ -113,7 +112,7 @@ function push(state: State, chunk: Uint8Array): void {
 }
 
 /** Finds the large event of the stream as it is with this chunk, not yet written, at its end; makes room for it. */
-function followLarge(state: State, chunk: Uint8Array, endsSome: boolean): void {
+function followLarge(state: RingTail, chunk: Uint8Array, endsSome: boolean): void {
   const { total, open, large } = state
   const end = total + chunk.length
   const edge = end - WINDOW_BYTES
@@ -137,7 +136,7 @@ function followLarge(state: State, chunk: Uint8Array, endsSome: boolean): void {
 }
 
 /** Copies `size` bytes of the stream from `start` on, out of the ring and the chunk that comes next. */
-function gather(state: State, chunk: Uint8Array, part: { start: number; size: number }): Uint8Array {
+function gather(state: RingTail, chunk: Uint8Array, part: { start: number; size: number }): Uint8Array {
   const { start } = part
   const bytes = new Uint8Array(Math.min(part.size, state.total + chunk.length - start))
   const old = fromRing(state, start, Math.min(state.total, start + bytes.length))
@@ -147,7 +146,7 @@ function gather(state: State, chunk: Uint8Array, part: { start: number; size: nu
   return bytes
 }
 
-function reserve(state: State, size: number): void {
+function reserve(state: RingTail, size: number): void {
   const old = state.ring!
   if (size <= old.length) return
   let length = old.length
@@ -158,7 +157,7 @@ function reserve(state: State, size: number): void {
   state.ring = grown
 }
 
-function fromRing(state: State, start: number, end: number): Uint8Array {
+function fromRing(state: RingTail, start: number, end: number): Uint8Array {
   const { ring } = state
   if (ring === null || end <= start) return new Uint8Array(0)
   const from = start & (ring.length - 1)
@@ -188,7 +187,7 @@ function write(ring: Uint8Array, bytes: Uint8Array, position: number): void {
   }
 }
 
-function kept(state: State): Kept {
+function kept(state: RingTail): Kept {
   const { large, total, head } = state
   const edge = total - WINDOW_BYTES
   if (edge <= 0) return { head: null, opening: null, tail: fromRing(state, 0, total), aligned: true }

@@ -3,9 +3,9 @@
  * end when the client leaves (REL-14). Gives the Response to return, or a Failure while nothing has gone out.
  */
 import { deny } from '../core/denial.ts'
-import { type Failure, failureOfStreamError, judge } from '../core/failure.ts'
+import { type Failure, failureOfStreamError, judge, type UpstreamError } from '../core/failure.ts'
 import { createModelRewriter } from '../protocols/model-rewriter.ts'
-import type { ByteFilter, Framing, Meter, Reading } from '../protocols/protocol.ts'
+import type { ByteFilter, Framing, Gate, Meter, Reading } from '../protocols/protocol.ts'
 import type { Health } from '../state/health.ts'
 import { servedFamily } from './choose-input.ts'
 import { nameInAnswers } from './envelope.ts'
@@ -13,9 +13,9 @@ import { type Exchange, elapsedMs, keepAttemptUsage } from './exchange.ts'
 import { streamHeaders } from './headers.ts'
 import type { RelaySettings } from './settings.ts'
 import { letGoOfBody, type SettleDeps, settle } from './settle.ts'
-import { createTap, type TapEnd } from './tap.ts'
+import { createTap, type Tap, type TapEnd, type TapInput } from './tap.ts'
 import type { TimedCall } from './timed-call.ts'
-import type { UpstreamAnswer } from './upstream.ts'
+import type { UpstreamAnswer, UpstreamBody } from './upstream.ts'
 
 interface AnswerDeps extends SettleDeps {
   settings: RelaySettings
@@ -29,43 +29,81 @@ export async function answerStream(
   answer: UpstreamAnswer,
   framing: Framing,
 ): Promise<Response | Failure> {
-  const { protocol, operation } = exchange.call
-  const meter = protocol.meter(operation, framing)
-  const transform = transformOf(exchange, framing)
-  const tap = createTap({
-    body: answer.body,
-    meter,
-    gate: protocol.gate(operation, framing),
-    transform: exchange.recording ? exchange.recording.watch(transform) : transform,
-    commitWaitMs: deps.settings.commitWaitMs,
-    touch: () => call.watched.touch(),
-    onFirstData: () => {
-      exchange.firstTokenMs = elapsedMs(exchange)
-    },
-    passFault: (error) => error !== null && judge(failureOfStreamError(error)).next === 'pass',
-    onEnd: (end) => conclude(deps, exchange, call, framing, meter, { ...end, contentBytes: tap.contentBytes }),
-    recorded: () => exchange.recorded,
-    onClientGone: () => hangUpOrDrain(call, meter),
-  })
-  exchange.onClientGone = tap.clientLeft
+  const relayed = new RelayedStream(deps, exchange, call, answer, framing)
+  const tap = createTap(relayed)
+  relayed.tap = tap
+  exchange.onClientGone = () => tap.clientLeft()
   if (exchange.clientGone) tap.clientLeft()
   if ((await tap.decided) === 'fault') {
     call.stop()
     call.abort('fault before the first content')
-    keepAttemptUsage(exchange, meter.read())
+    keepAttemptUsage(exchange, relayed.meter.read())
     const { timedOut } = call
     return timedOut
       ? { cause: 'first_byte_timeout', status: null, error: null, told: null }
       : failureOfStreamError(tap.faultError)
   }
   letGoOfBody(deps, exchange)
-  exchange.progress = () => ({ reading: meter.read(), relayedBytes: tap.contentBytes })
+  exchange.progress = () => ({ reading: relayed.meter.read(), relayedBytes: tap.contentBytes })
   call.streaming()
-  keepAlive(deps, exchange, call, tap.keepAlive)
+  keepAlive(deps, exchange, call, (bytes) => tap.keepAlive(bytes))
   const type = framing === 'json-array' ? 'application/json' : 'text/event-stream'
   const headers = streamHeaders(answer.headers, exchange.id, deps.settings.maxRetryAfterMs, type)
   exchange.recording?.noteAnswer(Object.entries(headers))
   return new Response(tap.readable(), { status: answer.status, headers })
+}
+
+const NOTHING_RELAYED = { contentBytes: 0 }
+
+/** What the tap is given of a request's stream, and whom it tells. One object, as there is one for each stream under way. */
+class RelayedStream implements TapInput {
+  readonly body: UpstreamBody
+  readonly meter: Meter
+  readonly gate: Gate
+  readonly transform: ByteFilter | null
+  readonly commitWaitMs: number
+  tap: Pick<Tap, 'contentBytes'> = NOTHING_RELAYED
+
+  constructor(
+    private readonly deps: AnswerDeps,
+    private readonly exchange: Exchange,
+    private readonly call: TimedCall,
+    answer: UpstreamAnswer,
+    private readonly framing: Framing,
+  ) {
+    const { protocol, operation } = exchange.call
+    const transform = transformOf(exchange, framing)
+    this.body = answer.body
+    this.meter = protocol.meter(operation, framing)
+    this.gate = protocol.gate(operation, framing)
+    this.transform = exchange.recording ? exchange.recording.watch(transform) : transform
+    this.commitWaitMs = deps.settings.commitWaitMs
+  }
+
+  touch(): void {
+    this.call.watched.touch()
+  }
+
+  onFirstData(): void {
+    this.exchange.firstTokenMs = elapsedMs(this.exchange)
+  }
+
+  passFault(error: UpstreamError | null): boolean {
+    return error !== null && judge(failureOfStreamError(error)).next === 'pass'
+  }
+
+  onEnd(end: TapEnd): Uint8Array | null {
+    const { deps, exchange, call, framing, meter } = this
+    return conclude(deps, exchange, call, framing, meter, end, this.tap.contentBytes)
+  }
+
+  recorded(): Promise<void> | null {
+    return this.exchange.recorded
+  }
+
+  onClientGone(): void {
+    hangUpOrDrain(this.call, this.meter)
+  }
 }
 
 /**
@@ -89,7 +127,8 @@ function conclude(
   call: TimedCall,
   framing: Framing,
   meter: Meter,
-  end: TapEnd & { contentBytes: number },
+  end: TapEnd,
+  contentBytes: number,
 ): Uint8Array | null {
   call.stop()
   const reading = meter.read()
@@ -112,7 +151,7 @@ function conclude(
     errorMessage: good ? null : denial.message,
     reading,
     // What only says that there is no answer is none.
-    relayedBytes: reading.final === 'blocked' ? 0 : end.contentBytes,
+    relayedBytes: reading.final === 'blocked' ? 0 : contentBytes,
   })
   const { protocol } = exchange.call
   if (!cut && !(told && protocol.errorNeedsEvent(reading, framing))) return null

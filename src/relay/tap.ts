@@ -67,113 +67,176 @@ interface DirectController {
 }
 
 export function createTap(input: TapInput): Tap {
-  const { body, meter, gate, transform } = input
-  let phase: 'hold' | 'ready' | 'flow' | 'drain' | 'over' = 'hold'
-  /** Until content was seen the gate looks on, also when the stream was committed for another reason. */
-  let contentSeen = false
-  let firstDataSeen = false
-  let held: Uint8Array[] = []
-  let heldBytes = 0
-  let controller: DirectController | null = null
-  let commitTimer: ReturnType<typeof setTimeout> | null = null
-  let betweenEvents = true
-  const decision = Promise.withResolvers<'commit' | 'fault'>()
-  const attached = Promise.withResolvers<void>()
-  const over = Promise.withResolvers<void>()
+  return new StreamTap(input)
+}
 
-  function decide(verdict: 'commit' | 'fault'): void {
-    if (phase !== 'hold') return
-    if (commitTimer) clearTimeout(commitTimer)
-    const to = verdict === 'fault' && input.passFault(gate.error) ? 'commit' : verdict
-    phase = to === 'commit' ? 'ready' : 'over'
-    decision.resolve(to)
+/** One object for a stream, not a closure for each step: there are thousands of streams at a time. */
+class StreamTap implements Tap {
+  readonly decided: Promise<'commit' | 'fault'>
+  readonly ended: Promise<void>
+  private phase: 'hold' | 'ready' | 'flow' | 'drain' | 'over' = 'hold'
+  /** Until content was seen the gate looks on, also when the stream was committed for another reason. */
+  private contentSeen = false
+  private firstDataSeen = false
+  private held: Uint8Array[] = []
+  private heldBytes = 0
+  private controller: DirectController | null = null
+  private commitTimer: ReturnType<typeof setTimeout> | null = null
+  private betweenEvents = true
+  private readonly decision = Promise.withResolvers<'commit' | 'fault'>()
+  /** The client has begun to read, or left; made only when something has to wait for it. */
+  private attached: PromiseWithResolvers<void> | null = null
+  private readonly over = Promise.withResolvers<void>()
+
+  constructor(private readonly input: TapInput) {
+    this.decided = this.decision.promise
+    this.ended = this.over.promise
+    input.body
+      .pipe((chunk) => this.onChunk(chunk))
+      .then(
+        () => this.finish('end', null),
+        (error) => this.finish('broken', error),
+      )
   }
 
-  function hold(chunk: Uint8Array, state: GateState): Promise<unknown> | undefined {
-    held.push(chunk)
-    heldBytes += chunk.length
-    if (phase !== 'hold') return attached.promise
-    if (state !== 'hold') decide(state)
-    else if (gate.frames >= MOST_HELD_FRAMES || heldBytes >= MOST_HELD_BYTES) decide('commit')
-    else commitTimer ??= setTimeout(() => decide('commit'), input.commitWaitMs)
+  get faultError(): UpstreamError | null {
+    return this.input.gate.error
+  }
+
+  get contentBytes(): number {
+    const { meter, gate } = this.input
+    return this.contentSeen ? meter.bytes - gate.openingLength : 0
+  }
+
+  readable(): ReadableStream<Uint8Array> {
+    return new ReadableStream({
+      type: 'direct',
+      pull: (direct: DirectController) => this.attach(direct),
+      // biome-ignore lint/suspicious/noExplicitAny: Bun's direct streams are not in the DOM types
+    } as any)
+  }
+
+  clientLeft(): void {
+    if (this.phase === 'over' || this.phase === 'drain') return
+    if (this.phase === 'hold') this.decide('commit')
+    this.held = []
+    this.phase = 'drain'
+    this.attached?.resolve()
+    this.input.onClientGone()
+  }
+
+  keepAlive(bytes: Uint8Array): void {
+    if (this.phase === 'flow' && this.betweenEvents) void this.write(bytes)
+  }
+
+  private attach(direct: DirectController): Promise<void> {
+    if (this.phase !== 'ready') return this.over.promise
+    this.controller = direct
+    this.phase = 'flow'
+    let wait: Promise<unknown> | undefined
+    for (const chunk of this.held) wait = this.write(this.transformed(chunk))
+    this.held = []
+    if (wait) void wait.then(() => this.attached?.resolve())
+    else this.attached?.resolve()
+    return this.over.promise
+  }
+
+  private waitForClient(): Promise<void> {
+    this.attached ??= Promise.withResolvers<void>()
+    return this.attached.promise
+  }
+
+  private decide(verdict: 'commit' | 'fault'): void {
+    if (this.phase !== 'hold') return
+    if (this.commitTimer) clearTimeout(this.commitTimer)
+    const to = verdict === 'fault' && this.input.passFault(this.input.gate.error) ? 'commit' : verdict
+    this.phase = to === 'commit' ? 'ready' : 'over'
+    this.decision.resolve(to)
+  }
+
+  private hold(chunk: Uint8Array, state: GateState): Promise<unknown> | undefined {
+    this.held.push(chunk)
+    this.heldBytes += chunk.length
+    if (this.phase !== 'hold') return this.waitForClient()
+    if (state !== 'hold') this.decide(state)
+    else if (this.input.gate.frames >= MOST_HELD_FRAMES || this.heldBytes >= MOST_HELD_BYTES) this.decide('commit')
+    else this.commitTimer ??= setTimeout(() => this.decide('commit'), this.input.commitWaitMs)
     return undefined
   }
 
-  function watch(chunk: Uint8Array): GateState {
-    const state = gate.push(chunk)
-    noteFirstData()
-    contentSeen = state === 'commit'
+  private watch(chunk: Uint8Array): GateState {
+    const state = this.input.gate.push(chunk)
+    this.noteFirstData()
+    this.contentSeen = state === 'commit'
     return state
   }
 
-  function noteFirstData(): void {
-    if (firstDataSeen || !gate.firstData) return
-    firstDataSeen = true
-    input.onFirstData()
+  private noteFirstData(): void {
+    if (this.firstDataSeen || !this.input.gate.firstData) return
+    this.firstDataSeen = true
+    this.input.onFirstData()
   }
 
-  function write(chunk: Uint8Array): Promise<unknown> | undefined {
-    if (chunk.length === 0 || !controller) return undefined
-    betweenEvents = chunk[chunk.length - 1] === 10 && endsEvent(chunk)
+  private transformed(chunk: Uint8Array): Uint8Array {
+    const { transform } = this.input
+    return transform === null ? chunk : transform.push(chunk)
+  }
+
+  private write(chunk: Uint8Array): Promise<unknown> | undefined {
+    const { controller } = this
+    if (chunk.length === 0 || controller === null) return undefined
+    this.betweenEvents = chunk[chunk.length - 1] === 10 && endsEvent(chunk)
     try {
       const written = controller.write(chunk)
       controller.flush()
       return typeof written === 'number' ? undefined : written.catch(() => undefined)
     } catch {
       // A closed sink is the client's leaving, seen before its signal; never the upstream's fault.
-      clientLeft()
+      this.clientLeft()
       return undefined
     }
   }
 
-  function clientLeft(): void {
-    if (phase === 'over' || phase === 'drain') return
-    if (phase === 'hold') decide('commit')
-    held = []
-    phase = 'drain'
-    attached.resolve()
-    input.onClientGone()
+  private onChunk(chunk: Uint8Array): Promise<unknown> | undefined {
+    this.input.touch()
+    this.input.meter.push(chunk)
+    const state = this.contentSeen ? 'commit' : this.watch(chunk)
+    if (this.phase === 'flow') return this.write(this.transformed(chunk))
+    if (this.phase === 'drain' || this.phase === 'over') return undefined
+    return this.hold(chunk, state)
   }
 
-  function onChunk(chunk: Uint8Array): Promise<unknown> | undefined {
-    input.touch()
-    meter.push(chunk)
-    const state = contentSeen ? 'commit' : watch(chunk)
-    if (phase === 'flow') return write(transform ? transform.push(chunk) : chunk)
-    if (phase === 'drain' || phase === 'over') return undefined
-    return hold(chunk, state)
-  }
-
-  function finish(how: 'end' | 'broken', error: unknown): void {
-    if (phase === 'hold') {
+  private finish(how: 'end' | 'broken', error: unknown): void {
+    if (this.phase === 'hold') {
       // Ended before anything decisive: a good short answer, or a fault that another account may mend.
-      const good = how === 'end' && gate.end() === 'commit'
+      const good = how === 'end' && this.input.gate.end() === 'commit'
       // Content whose last line end is all that is missing goes out, and is charged, like any other.
-      contentSeen = good
-      noteFirstData()
-      decide(good ? 'commit' : 'fault')
+      this.contentSeen = good
+      this.noteFirstData()
+      this.decide(good ? 'commit' : 'fault')
     }
-    if (phase === 'over') over.resolve()
+    if (this.phase === 'over') this.over.resolve()
     // The client has not begun to read: what was held is written when it does, then the end.
-    else if (phase === 'ready') void attached.promise.then(() => conclude(how, error))
-    else conclude(how, error)
+    else if (this.phase === 'ready') void this.waitForClient().then(() => this.conclude(how, error))
+    else this.conclude(how, error)
   }
 
-  function conclude(how: 'end' | 'broken', error: unknown): void {
-    const clientGone = phase === 'drain'
-    phase = 'over'
-    const rest = transform?.end() ?? null
-    const last = input.onEnd({ how, error, clientGone })
-    const recorded = input.recorded?.() ?? null
+  private conclude(how: 'end' | 'broken', error: unknown): void {
+    const clientGone = this.phase === 'drain'
+    this.phase = 'over'
+    const rest = this.input.transform?.end() ?? null
+    const last = this.input.onEnd({ how, error, clientGone })
+    const recorded = this.input.recorded?.() ?? null
     const endIt = () => {
-      if (!clientGone) endClient(rest, last)
-      over.resolve()
+      if (!clientGone) this.endClient(rest, last)
+      this.over.resolve()
     }
     if (recorded) void recorded.then(endIt)
     else endIt()
   }
 
-  function endClient(rest: Uint8Array | null, last: Uint8Array | null): void {
+  private endClient(rest: Uint8Array | null, last: Uint8Array | null): void {
+    const { controller } = this
     try {
       if (rest && rest.length > 0) controller?.write(rest)
       if (last) controller?.write(last)
@@ -181,42 +244,6 @@ export function createTap(input: TapInput): Tap {
     } catch {
       // The client left at this very moment: everything about the request is on record already.
     }
-  }
-
-  body.pipe(onChunk).then(
-    () => finish('end', null),
-    (error) => finish('broken', error),
-  )
-
-  return {
-    decided: decision.promise,
-    get faultError() {
-      return gate.error
-    },
-    get contentBytes() {
-      return contentSeen ? meter.bytes - gate.openingLength : 0
-    },
-    readable: () =>
-      new ReadableStream({
-        type: 'direct',
-        pull(direct: DirectController) {
-          if (phase !== 'ready') return over.promise
-          controller = direct
-          phase = 'flow'
-          let wait: Promise<unknown> | undefined
-          for (const chunk of held) wait = write(transform ? transform.push(chunk) : chunk)
-          held = []
-          if (wait) void wait.then(() => attached.resolve())
-          else attached.resolve()
-          return over.promise
-        },
-        // biome-ignore lint/suspicious/noExplicitAny: Bun's direct streams are not in the DOM types
-      } as any),
-    clientLeft,
-    keepAlive(bytes) {
-      if (phase === 'flow' && betweenEvents) void write(bytes)
-    },
-    ended: over.promise,
   }
 }
 

@@ -10,23 +10,22 @@ import { asArray, asObject, asText, type JsonObject } from '../../lib/json-value
 import { bodyValue, isComment, type Selection, ssePieces } from '../kept-pieces.ts'
 import type { Piece } from '../piece.ts'
 import type { Framing, Meter, Operation, Reading, UpstreamError } from '../protocol.ts'
-import { always, createMeter, NOTHING_READ } from '../stream-meter.ts'
+import { always, createMeter, type MeterDialect, NOTHING_READ } from '../stream-meter.ts'
 import { errorOf, NO_ERROR_SAID } from '../upstream-error.ts'
 import { arrayPieces } from './array-pieces.ts'
 import { fromGeminiUsage } from './usage.ts'
 
 const SELECTION: Selection = { skips: isComment, first: 0, last: 8 }
 
+const ABOUT = { headBytes: 0, worthKeeping: always }
+const DIALECTS: Readonly<Record<Framing, MeterDialect>> = {
+  sse: { ...ABOUT, framing: 'sse', read: (kept) => readStream(ssePieces(kept, SELECTION)) },
+  json: { ...ABOUT, framing: 'whole', read: readBody },
+  'json-array': { ...ABOUT, framing: 'whole', read: (kept) => readStream(arrayPieces(kept)) },
+}
+
 export function geminiMeter(operation: Operation, framing: Framing): Meter {
-  return createMeter(operation, {
-    framing,
-    headBytes: 0,
-    worthKeeping: always,
-    read(kept) {
-      if (framing === 'json') return readBody(kept)
-      return readStream(framing === 'sse' ? ssePieces(kept, SELECTION) : arrayPieces(kept))
-    },
-  })
+  return createMeter(operation, framing, DIALECTS[framing])
 }
 
 function readStream(pieces: readonly Piece[]): Reading {
