@@ -13,7 +13,7 @@ import { NO_COSTS, type Receipt } from '../core/receipt.ts'
 import { NO_USAGE, totalTokens } from '../core/usage.ts'
 import { partsOf } from '../schema/token-parts.ts'
 
-type Field = string | number | boolean
+type Field = string
 type ColumnType = 'uuid' | 'timestamptz' | 'text' | 'bigint' | 'integer' | 'boolean' | 'jsonb'
 
 /** A model's name is part of keys of indexes, which hold 2,700 bytes at most; no real one comes near this. */
@@ -100,13 +100,13 @@ export function receiptLine(receipt: Receipt): string {
     clean(receipt.endpoint),
     clean(receipt.model, MODEL_LENGTH),
     clean(receipt.upstreamModel, MODEL_LENGTH),
-    usage.input,
-    usage.output,
-    usage.cacheRead,
-    usage.cacheWrite5m,
-    usage.cacheWrite1h,
-    usage.reasoning,
-    totalTokens(usage),
+    String(usage.input),
+    String(usage.output),
+    String(usage.cacheRead),
+    String(usage.cacheWrite5m),
+    String(usage.cacheWrite1h),
+    String(usage.reasoning),
+    String(totalTokens(usage)),
     json(partsOf(usage)),
     json(receipt.iterations),
     nanoText(costs.inputNano),
@@ -117,18 +117,18 @@ export function receiptLine(receipt: Receipt): string {
     nanoText(costs.totalNano),
     nanoText(costs.chargedNano),
     nanoText(costs.upstreamNano),
-    receipt.priced,
+    receipt.priced ? 'true' : 'false',
     json(receipt.priceUsed),
     receipt.metering,
     receipt.billingType,
-    receipt.stream,
+    receipt.stream ? 'true' : 'false',
     receipt.status,
-    receipt.httpStatus ?? NULL,
+    receipt.httpStatus === null ? NULL : String(receipt.httpStatus),
     clean(receipt.errorCode),
     clean(receipt.errorMessage),
     clean(receipt.upstreamRequestId),
-    receipt.durationMs,
-    receipt.firstTokenMs ?? NULL,
+    String(receipt.durationMs),
+    receipt.firstTokenMs === null ? NULL : String(receipt.firstTokenMs),
     json(receipt.attempts),
     json(receipt.choice),
     clean(receipt.serviceTier),
