@@ -15,7 +15,7 @@ import { createConnection, type Http1Connection } from './http1-connection.ts'
 import { type Dialling, dial } from './http1-dial.ts'
 import { Http1Error } from './http1-error.ts'
 import type { Http1Head } from './http1-head.ts'
-import { createPool } from './http1-pool.ts'
+import { createPool, type Pool } from './http1-pool.ts'
 import { type Http1Request, type Http1Route, routeOf } from './http1-request.ts'
 import { createLru } from './lru.ts'
 
@@ -74,6 +74,11 @@ interface ConnectLimit {
   expire(): void
 }
 
+/** A function of its own, so that a connection does not hold on to how it was opened. */
+function forgetIn(pool: Pool<Http1Connection>, key: string): (connection: Http1Connection) => void {
+  return (connection) => pool.remove(key, connection)
+}
+
 export function createHttp1Client(given: Partial<Http1ClientOptions> = {}): Http1Client {
   const options = { ...HTTP1_CLIENT_DEFAULTS, ...given }
   const limits = new Set<ConnectLimit>()
@@ -98,9 +103,7 @@ export function createHttp1Client(given: Partial<Http1ClientOptions> = {}): Http
       onReady(socket, wire) {
         limits.delete(limit)
         const overTls = target.secure || target.tunnel !== null
-        const onIdleClose = () => pool.remove(target.key, connection)
-        const connection = createConnection({ socket, wire, overTls, onIdleClose })
-        on.ready(connection)
+        on.ready(createConnection({ socket, wire, overTls, onIdleClose: forgetIn(pool, target.key) }))
       },
       onFailed(error) {
         limits.delete(limit)

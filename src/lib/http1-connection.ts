@@ -10,7 +10,7 @@
  */
 import { Http1Error } from './http1-error.ts'
 import type { Http1Head } from './http1-head.ts'
-import { createHttp1Parser } from './http1-parser.ts'
+import { createHttp1Parser, type Http1Sink } from './http1-parser.ts'
 import type { Wire, WireSocket } from './http1-wire.ts'
 
 export interface ResponseSink {
@@ -43,136 +43,149 @@ export interface ConnectionInput {
   socket: WireSocket
   wire: Wire
   overTls: boolean
-  onIdleClose(): void
+  onIdleClose(connection: Http1Connection): void
 }
 
-export function createConnection({ socket, wire, overTls, onIdleClose }: ConnectionInput): Http1Connection {
-  let response: ResponseSink | null = null
-  let open = true
-  let paused = false
-  let answered = false
-  let head: Http1Head | null = null
-  /** What the socket has not taken yet. */
-  let unsent: Uint8Array | null = null
-  let unsentNext: Uint8Array | null = null
-  const parser = createHttp1Parser({
-    onHead(parsed) {
-      head = parsed
-      response?.onHead(parsed)
-    },
-    onData: (bytes) => response?.onData(bytes),
-  })
+export function createConnection(input: ConnectionInput): Http1Connection {
+  return new Connection(input)
+}
 
-  function destroy(): void {
-    if (!open) return
-    open = false
-    response = null
-    unsent = unsentNext = null
-    socket.terminate()
+class Connection implements Http1Connection, Http1Sink {
+  private readonly socket: WireSocket
+  private readonly parser = createHttp1Parser(this)
+  private response: ResponseSink | null = null
+  private open = true
+  private paused = false
+  private answered = false
+  private head: Http1Head | null = null
+  /** What the socket has not taken yet. */
+  private unsent: Uint8Array | null = null
+  private unsentNext: Uint8Array | null = null
+
+  constructor(private readonly input: ConnectionInput) {
+    const { socket, wire } = input
+    this.socket = socket
+    wire.onData = (bytes) => this.receive(bytes)
+    wire.onDrain = () => this.write()
+    wire.onClose = (error) => this.closed(error)
+  }
+
+  send(method: string, requestHead: string, body: Uint8Array | null, sink: ResponseSink): void {
+    this.response = sink
+    this.answered = false
+    this.head = null
+    this.parser.expect(method)
+    this.socket.ref()
+    const joined = body !== null && body.length <= MOST_JOINED_BYTES
+    const first = Buffer.allocUnsafeSlow(requestHead.length + (joined ? body.length : 0))
+    first.write(requestHead, 'latin1')
+    if (joined) first.set(body, requestHead.length)
+    this.unsent = first
+    this.unsentNext = joined || body?.length === 0 ? null : body
+    this.write()
+  }
+
+  pause(): void {
+    if (this.paused || !this.open) return
+    this.paused = true
+    this.socket.pause()
+  }
+
+  resume(): void {
+    if (!this.paused) return
+    this.paused = false
+    if (this.open) this.socket.resume()
+  }
+
+  destroy(): void {
+    if (!this.open) return
+    this.open = false
+    this.response = null
+    this.unsent = this.unsentNext = null
+    this.socket.terminate()
   }
 
   /** `end` of a TLS socket waits for the peer's farewell, for ever if it must (Bun 1.4.5), so that ours is said and the socket closed. */
-  function hangUp(): void {
-    open = false
-    unsent = unsentNext = null
-    if (overTls) {
-      socket.shutdown()
-      socket.terminate()
-    } else socket.end()
+  hangUp(): void {
+    this.open = false
+    this.unsent = this.unsentNext = null
+    if (this.input.overTls) {
+      this.socket.shutdown()
+      this.socket.terminate()
+    } else this.socket.end()
   }
 
-  function fail(error: Http1Error): void {
-    const sink = response
-    const untouched = !answered
-    destroy()
+  unref(): void {
+    this.socket.unref()
+  }
+
+  /** From the parser, as `onData`. */
+  onHead(parsed: Http1Head): void {
+    this.head = parsed
+    this.response?.onHead(parsed)
+  }
+
+  onData(bytes: Uint8Array): void {
+    this.response?.onData(bytes)
+  }
+
+  private fail(error: Http1Error): void {
+    const sink = this.response
+    const untouched = !this.answered
+    this.destroy()
     sink?.onFail(error, untouched)
   }
 
-  function receive(bytes: Uint8Array): void {
-    if (response === null) {
+  private receive(bytes: Uint8Array): void {
+    if (this.response === null) {
       // Nothing was asked: a farewell such as a 408, or a peer out of step. Either way not to be used.
-      if (!open) return
-      destroy()
-      onIdleClose()
+      if (!this.open) return
+      this.destroy()
+      this.input.onIdleClose(this)
       return
     }
-    answered = true
+    this.answered = true
     try {
-      const used = parser.push(bytes)
-      if (parser.done && response !== null) complete(used === bytes.length)
+      const used = this.parser.push(bytes)
+      if (this.parser.done && this.response !== null) this.complete(used === bytes.length)
     } catch (error) {
-      fail(error instanceof Http1Error ? error : new Http1Error('protocol', 'response could not be read', error))
+      this.fail(error instanceof Http1Error ? error : new Http1Error('protocol', 'response could not be read', error))
     }
   }
 
-  function complete(exact: boolean): void {
-    const sink = response
-    response = null
-    const reusable = open && exact && unsent === null && head?.reusable === true
-    if (!reusable) hangUp()
-    else resume()
+  private complete(exact: boolean): void {
+    const sink = this.response
+    this.response = null
+    const reusable = this.open && exact && this.unsent === null && this.head?.reusable === true
+    if (!reusable) this.hangUp()
+    else this.resume()
     sink?.onEnd(reusable)
   }
 
-  function closed(error: Error | null): void {
-    if (!open) return
-    open = false
-    const sink = response
-    response = null
-    if (sink === null) onIdleClose()
-    else if (error === null && parser.endsHere()) sink.onEnd(false)
-    else sink.onFail(new Http1Error('closed', 'the connection closed before the answer was whole', error), !answered)
+  private closed(error: Error | null): void {
+    if (!this.open) return
+    this.open = false
+    const sink = this.response
+    this.response = null
+    if (sink === null) this.input.onIdleClose(this)
+    else if (error === null && this.parser.endsHere()) sink.onEnd(false)
+    else
+      sink.onFail(new Http1Error('closed', 'the connection closed before the answer was whole', error), !this.answered)
   }
 
-  function write(): void {
-    while (unsent !== null) {
-      const written = socket.write(unsent)
+  private write(): void {
+    while (this.unsent !== null) {
+      const written = this.socket.write(this.unsent)
       if (written < 0) {
-        fail(new Http1Error('closed', 'the connection closed while the request was sent'))
+        this.fail(new Http1Error('closed', 'the connection closed while the request was sent'))
         return
       }
-      if (written < unsent.length) {
-        unsent = unsent.subarray(written)
+      if (written < this.unsent.length) {
+        this.unsent = this.unsent.subarray(written)
         return
       }
-      unsent = unsentNext
-      unsentNext = null
+      this.unsent = this.unsentNext
+      this.unsentNext = null
     }
-  }
-
-  function resume(): void {
-    if (!paused) return
-    paused = false
-    if (open) socket.resume()
-  }
-
-  wire.onData = receive
-  wire.onDrain = write
-  wire.onClose = closed
-
-  return {
-    send(method, requestHead, body, sink) {
-      response = sink
-      answered = false
-      head = null
-      parser.expect(method)
-      socket.ref()
-      const joined = body !== null && body.length <= MOST_JOINED_BYTES
-      const first = Buffer.allocUnsafeSlow(requestHead.length + (joined ? body.length : 0))
-      first.write(requestHead, 'latin1')
-      if (joined) first.set(body, requestHead.length)
-      unsent = first
-      unsentNext = joined || body?.length === 0 ? null : body
-      write()
-    },
-    pause() {
-      if (paused || !open) return
-      paused = true
-      socket.pause()
-    },
-    resume,
-    destroy,
-    hangUp,
-    unref: () => socket.unref(),
   }
 }

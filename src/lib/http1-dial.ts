@@ -11,7 +11,7 @@
 import { Http1Error } from './http1-error.ts'
 import type { Http1Target } from './http1-request.ts'
 import { openTunnel } from './http1-tunnel.ts'
-import { createWire, WIRE_HANDLERS, type Wire, type WireSocket } from './http1-wire.ts'
+import { createWire, ignore, WIRE_HANDLERS, type Wire, type WireSocket } from './http1-wire.ts'
 
 export interface DialOptions {
   /** PEM, in place of the runtime's CAs; null: those. */
@@ -61,6 +61,8 @@ export function dial(target: Http1Target, options: DialOptions, events: DialEven
   function ready(usable: WireSocket, usableWire: Wire): void {
     if (over) return
     over = true
+    usableWire.onOpen = ignore
+    usableWire.onHandshake = ignore
     usable.setKeepAlive(true, TCP_KEEPALIVE_AFTER_MS)
     events.onReady(usable, usableWire)
   }

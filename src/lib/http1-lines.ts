@@ -16,49 +16,51 @@ const LF = 10
 const CR = 13
 
 export function createLineBlock(mostBytes: number): LineBlock {
-  let text = ''
-  let size = 0
-  /** Bytes of the line under way, and whether the only one so far was a CR. */
-  let lineSize = 0
-  let onlyCr = false
+  return new Lines(mostBytes)
+}
 
-  function keep(bytes: Uint8Array, from: number, to: number): void {
-    size += to - from
-    if (size > mostBytes) throw new Http1Error('protocol', `header fields over ${mostBytes} bytes`)
-    text += latin1(bytes, from, to)
+class Lines implements LineBlock {
+  size = 0
+  private text = ''
+  /** Bytes of the line under way, and whether the only one so far was a CR. */
+  private lineSize = 0
+  private onlyCr = false
+
+  constructor(private readonly mostBytes: number) {}
+
+  push(bytes: Uint8Array, at: number): number {
+    let from = at
+    for (;;) {
+      const lf = bytes.indexOf(LF, from)
+      const to = lf < 0 ? bytes.length : lf
+      if (to > from) this.onlyCr = this.lineSize === 0 && to - from === 1 && bytes[from] === CR
+      this.lineSize += to - from
+      if (lf < 0) {
+        this.keep(bytes, at, to)
+        return -1
+      }
+      const empty = this.lineSize === 0 || this.onlyCr
+      this.lineSize = 0
+      this.onlyCr = false
+      from = lf + 1
+      if (empty) {
+        this.keep(bytes, at, from)
+        return from
+      }
+    }
   }
 
-  return {
-    push(bytes, at) {
-      let from = at
-      for (;;) {
-        const lf = bytes.indexOf(LF, from)
-        const to = lf < 0 ? bytes.length : lf
-        if (to > from) onlyCr = lineSize === 0 && to - from === 1 && bytes[from] === CR
-        lineSize += to - from
-        if (lf < 0) {
-          keep(bytes, at, to)
-          return -1
-        }
-        const empty = lineSize === 0 || onlyCr
-        lineSize = 0
-        onlyCr = false
-        from = lf + 1
-        if (empty) {
-          keep(bytes, at, from)
-          return from
-        }
-      }
-    },
-    take() {
-      const lines = text.slice(0, text.endsWith('\r\n') ? -2 : -1)
-      text = ''
-      size = 0
-      return lines
-    },
-    get size() {
-      return size
-    },
+  take(): string {
+    const lines = this.text.slice(0, this.text.endsWith('\r\n') ? -2 : -1)
+    this.text = ''
+    this.size = 0
+    return lines
+  }
+
+  private keep(bytes: Uint8Array, from: number, to: number): void {
+    this.size += to - from
+    if (this.size > this.mostBytes) throw new Http1Error('protocol', `header fields over ${this.mostBytes} bytes`)
+    this.text += latin1(bytes, from, to)
   }
 }
 

@@ -10,7 +10,7 @@
  */
 import { Http1Error } from './http1-error.ts'
 import { type Http1Head, parseFields, parseHead } from './http1-head.ts'
-import { createLineBlock } from './http1-lines.ts'
+import { createLineBlock, type LineBlock } from './http1-lines.ts'
 
 export interface Http1Sink {
   onHead(head: Http1Head): void
@@ -66,82 +66,110 @@ const HEX = Int8Array.from({ length: 256 }, (_, byte) => {
 })
 
 export function createHttp1Parser(sink: Http1Sink, limits: Http1Limits = HTTP1_LIMITS): Http1Parser {
-  const lines = createLineBlock(limits.mostHeadBytes)
-  let state = DONE
-  let method = 'GET'
-  let interim = 0
-  /** Bytes still to come of the chunk or of a body of known length. */
-  let remaining = 0
-  let sizeDigits = 0
-  let lineBytes = 0
-  /** The run of body bytes gathered in the buffer being pushed. */
-  let runStart = 0
-  let runEnd = 0
+  return new ResponseParser(sink, limits)
+}
 
-  function push(bytes: Uint8Array): number {
-    runStart = 0
-    runEnd = 0
+class ResponseParser implements Http1Parser {
+  private readonly lines: LineBlock
+  private state = DONE
+  private method = 'GET'
+  private interim = 0
+  /** Bytes still to come of the chunk or of a body of known length. */
+  private remaining = 0
+  private sizeDigits = 0
+  private lineBytes = 0
+  /** The run of body bytes gathered in the buffer being pushed. */
+  private runStart = 0
+  private runEnd = 0
+
+  constructor(
+    private readonly sink: Http1Sink,
+    private readonly limits: Http1Limits,
+  ) {
+    this.lines = createLineBlock(limits.mostHeadBytes)
+  }
+
+  get done(): boolean {
+    return this.state === DONE
+  }
+
+  expect(method: string): void {
+    this.method = method
+    this.state = HEAD
+    this.interim = 0
+    this.remaining = 0
+  }
+
+  endsHere(): boolean {
+    return this.state === CLOSE || this.state === DONE
+  }
+
+  push(bytes: Uint8Array): number {
+    this.runStart = 0
+    this.runEnd = 0
     try {
-      return scan(bytes)
+      return this.scan(bytes)
     } finally {
+      const { runStart, runEnd } = this
       const all = runStart === 0 && runEnd === bytes.length
-      if (runEnd > runStart) sink.onData(all ? bytes : bytes.subarray(runStart, runEnd))
+      if (runEnd > runStart) this.sink.onData(all ? bytes : bytes.subarray(runStart, runEnd))
     }
   }
 
-  function scan(bytes: Uint8Array): number {
+  private scan(bytes: Uint8Array): number {
     let at = 0
-    while (at < bytes.length && state !== DONE) {
-      if (state === CHUNK || state === LENGTH) at = takeBody(bytes, at)
-      else if (state === HEAD) at = takeHead(bytes, at)
-      else if (state === TRAILERS) at = takeTrailers(bytes, at)
-      else if (state === CLOSE) at = gather(bytes, at, bytes.length)
-      else if (state === SIZE && lineBytes === 0) at = takeWholeChunks(bytes, at)
-      else takeChunkFraming(bytes[at++] as number)
+    while (at < bytes.length && this.state !== DONE) {
+      const { state } = this
+      if (state === CHUNK || state === LENGTH) at = this.takeBody(bytes, at)
+      else if (state === HEAD) at = this.takeHead(bytes, at)
+      else if (state === TRAILERS) at = this.takeTrailers(bytes, at)
+      else if (state === CLOSE) at = this.gather(bytes, at, bytes.length)
+      else if (state === SIZE && this.lineBytes === 0) at = this.takeWholeChunks(bytes, at)
+      else this.takeChunkFraming(bytes[at++] as number)
     }
     return at
   }
 
-  function takeHead(bytes: Uint8Array, at: number): number {
+  private takeHead(bytes: Uint8Array, at: number): number {
     // Anything else (TLS, HTTP/2, a mail server) is refused at its first byte instead of being waited out.
-    if (lines.size === 0 && bytes[at] !== 72) throw new Http1Error('protocol', 'not an HTTP/1.1 response')
-    const next = lines.push(bytes, at)
+    if (this.lines.size === 0 && bytes[at] !== 72) throw new Http1Error('protocol', 'not an HTTP/1.1 response')
+    const next = this.lines.push(bytes, at)
     if (next < 0) return bytes.length
-    const head = parseHead(lines.take(), method, limits.mostFields)
+    const head = parseHead(this.lines.take(), this.method, this.limits.mostFields)
     if (head.status < 200) {
       if (head.status === 101) throw new Http1Error('protocol', 'switched protocols unasked')
-      if (++interim > limits.mostInterim) throw new Http1Error('protocol', 'too many interim responses')
+      if (++this.interim > this.limits.mostInterim) throw new Http1Error('protocol', 'too many interim responses')
       return next
     }
-    remaining = head.contentLength
-    if (head.framing === 'none') state = DONE
-    else if (head.framing === 'length') state = LENGTH
-    else if (head.framing === 'close') state = CLOSE
-    else startChunk()
-    sink.onHead(head)
+    this.remaining = head.contentLength
+    if (head.framing === 'none') this.state = DONE
+    else if (head.framing === 'length') this.state = LENGTH
+    else if (head.framing === 'close') this.state = CLOSE
+    else this.startChunk()
+    this.sink.onHead(head)
     return next
   }
 
-  function takeTrailers(bytes: Uint8Array, at: number): number {
-    const next = lines.push(bytes, at)
+  private takeTrailers(bytes: Uint8Array, at: number): number {
+    const next = this.lines.push(bytes, at)
     if (next < 0) return bytes.length
-    parseFields(lines.take(), 0, limits.mostFields)
-    state = DONE
+    parseFields(this.lines.take(), 0, this.limits.mostFields)
+    this.state = DONE
     return next
   }
 
-  function takeBody(bytes: Uint8Array, at: number): number {
-    const end = Math.min(bytes.length, at + remaining)
-    remaining -= end - at
-    if (remaining === 0) state = state === CHUNK ? CHUNK_CR : DONE
-    return gather(bytes, at, end)
+  private takeBody(bytes: Uint8Array, at: number): number {
+    const end = Math.min(bytes.length, at + this.remaining)
+    this.remaining -= end - at
+    if (this.remaining === 0) this.state = this.state === CHUNK ? CHUNK_CR : DONE
+    return this.gather(bytes, at, end)
   }
 
   /**
    * The fast path: regular chunks that are whole in this buffer (35 ns each against 200 byte by byte). Stops at the first that is not, having
    * taken one byte of it the slow way, which knows all that a chunk may be and refuses the rest.
    */
-  function takeWholeChunks(bytes: Uint8Array, start: number): number {
+  private takeWholeChunks(bytes: Uint8Array, start: number): number {
     let at = start
     for (;;) {
       let cr = at
@@ -150,62 +178,51 @@ export function createHttp1Parser(sink: Http1Sink, limits: Http1Limits = HTTP1_L
       const end = cr + 2 + size
       const whole = size > 0 && bytes[cr] === CR && bytes[cr + 1] === LF && bytes[end] === CR && bytes[end + 1] === LF
       if (!whole) break
-      gather(bytes, cr + 2, end)
+      this.gather(bytes, cr + 2, end)
       at = end + 2
     }
-    if (at < bytes.length) takeSizeLine(bytes[at++] as number)
+    if (at < bytes.length) this.takeSizeLine(bytes[at++] as number)
     return at
   }
 
   /** Adds bytes to the run, moving them up to its end when framing lies between. */
-  function gather(bytes: Uint8Array, start: number, end: number): number {
-    if (runEnd === runStart) runStart = runEnd = start
-    else if (start !== runEnd) bytes.copyWithin(runEnd, start, end)
-    runEnd += end - start
+  private gather(bytes: Uint8Array, start: number, end: number): number {
+    if (this.runEnd === this.runStart) this.runStart = this.runEnd = start
+    else if (start !== this.runEnd) bytes.copyWithin(this.runEnd, start, end)
+    this.runEnd += end - start
     return end
   }
 
-  function startChunk(): void {
-    state = SIZE
-    sizeDigits = 0
-    lineBytes = 0
+  private startChunk(): void {
+    this.state = SIZE
+    this.sizeDigits = 0
+    this.lineBytes = 0
   }
 
-  function takeChunkFraming(byte: number): void {
-    if (state === CHUNK_CR && byte === CR) state = CHUNK_LF
-    else if (state === CHUNK_LF && byte === LF) startChunk()
-    else if (state === SIZE_LF && byte === LF) state = remaining === 0 ? TRAILERS : CHUNK
-    else if (state === SIZE || state === EXTENSION) takeSizeLine(byte)
+  private takeChunkFraming(byte: number): void {
+    const { state } = this
+    if (state === CHUNK_CR && byte === CR) this.state = CHUNK_LF
+    else if (state === CHUNK_LF && byte === LF) this.startChunk()
+    else if (state === SIZE_LF && byte === LF) this.state = this.remaining === 0 ? TRAILERS : CHUNK
+    else if (state === SIZE || state === EXTENSION) this.takeSizeLine(byte)
     else throw new Http1Error('protocol', 'malformed chunk framing')
   }
 
-  function takeSizeLine(byte: number): void {
-    if (++lineBytes > limits.mostChunkLineBytes) throw new Http1Error('protocol', 'chunk size line too long')
+  private takeSizeLine(byte: number): void {
+    const { state, limits } = this
+    if (++this.lineBytes > limits.mostChunkLineBytes) throw new Http1Error('protocol', 'chunk size line too long')
     const digit = state === SIZE ? (HEX[byte] as number) : -1
     if (digit >= 0) {
-      remaining = remaining * 16 + digit
-      if (++sizeDigits > 16 || remaining > Number.MAX_SAFE_INTEGER) throw new Http1Error('protocol', 'chunk too large')
-    } else if (sizeDigits === 0) throw new Http1Error('protocol', 'malformed chunk size')
-    else if (byte === CR) state = SIZE_LF
+      this.remaining = this.remaining * 16 + digit
+      if (++this.sizeDigits > 16 || this.remaining > Number.MAX_SAFE_INTEGER)
+        throw new Http1Error('protocol', 'chunk too large')
+    } else if (this.sizeDigits === 0) throw new Http1Error('protocol', 'malformed chunk size')
+    else if (byte === CR) this.state = SIZE_LF
     // Some servers pad the size with spaces (RFC 9112, 7.1.1 has BWS before an extension too).
-    else if (state === SIZE && (byte === 0x3b || byte === 0x20 || byte === 0x09)) state = EXTENSION
+    else if (state === SIZE && (byte === 0x3b || byte === 0x20 || byte === 0x09)) this.state = EXTENSION
     else if (state === SIZE || (byte < 0x20 && byte !== 0x09) || byte === 0x7f) {
       throw new Http1Error('protocol', 'malformed chunk size line')
     }
-  }
-
-  return {
-    expect(nextMethod) {
-      method = nextMethod
-      state = HEAD
-      interim = 0
-      remaining = 0
-    },
-    push,
-    get done() {
-      return state === DONE
-    },
-    endsHere: () => state === CLOSE || state === DONE,
   }
 }
 

@@ -149,6 +149,7 @@ class StreamTap implements Tap {
   private decide(verdict: 'commit' | 'fault'): void {
     if (this.phase !== 'hold') return
     if (this.commitTimer) clearTimeout(this.commitTimer)
+    this.commitTimer = null
     const to = verdict === 'fault' && this.input.passFault(this.input.gate.error) ? 'commit' : verdict
     this.phase = to === 'commit' ? 'ready' : 'over'
     this.decision.resolve(to)
