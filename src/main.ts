@@ -2,29 +2,20 @@
  * The program: argv → command. The only module that acts when imported.
  *
  * Two things come before any command is loaded:
- * - Some of the runtime can only be set by environment variables that are there before the start: see RUNTIME. So the
- *   process replaces itself once: same pid, same arguments, for 20 ms of CPU (compiled: 98 instead of 78 for
- *   `turnpike version`).
+ * - Bun's fetch allows 256 requests at a time, open streams included, and only an environment variable that is set
+ *   before the start changes that. So the process replaces itself once: same pid, same arguments, for 20 ms of CPU
+ *   (compiled: 98 instead of 78 for `turnpike version`).
  * - A stray rejection must not end the streams of every client: it is logged. An exception that nobody caught leaves
  *   the process in an unknown state: it is logged, and the process ends.
  */
 import { writeSync } from 'node:fs'
 import { createLog } from './lib/log.ts'
 
-/** Set as they are by whoever starts the process, they stay so. */
-const RUNTIME = {
-  // Bun's fetch allows 256 requests at a time, open streams included.
-  BUN_CONFIG_MAX_HTTP_REQUESTS: '65535',
-  // The last tier of the JIT spends 20 to 120 ms on a function and gains next to nothing on ours, which are many and short: six times later than
-  // usual it still gets the loops (scans of large bodies), and the first 10,000 streams cost a fifth less CPU.
-  BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: '400000',
-  BUN_JSC_thresholdForFTLOptimizeSoon: '6400',
-}
+const FETCH_LIMIT = 'BUN_CONFIG_MAX_HTTP_REQUESTS'
 // On stderr, as the stdout of a command may be somebody's data; at once, as the process may end right after.
 const log = createLog({ write: (line) => writeSync(2, line) })
 
-const isSet = Object.keys(RUNTIME).every((name) => process.env[name] !== undefined)
-if (!isSet) replaceSelf({ ...RUNTIME, ...process.env })
+if (process.env[FETCH_LIMIT] === undefined) replaceSelf({ ...process.env, [FETCH_LIMIT]: '65535' })
 
 process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error, stack: stackOf(error) }))
 process.on('uncaughtException', (error) => {
