@@ -1,7 +1,8 @@
 /**
  * Each report on usage over many records (USE-19): time with nothing in memory, time and CPU when warm, and then whether it says the same as the
- * records do. By hand: `bun test/bench/usage-reports.ts [ROWS] [FOLDER]`; 200,000 rows unless told, 10 million take 12 GB. A folder that is named
- * is kept, and used again when it is full. With the embedded database's own settings, but no fsync.
+ * records do. By hand: `bun test/bench/usage-reports.ts [ROWS] [FOLDER] [TEXT]`; 200,000 rows unless told, 10 million take 12 GB. A folder that is
+ * named is kept, and used again when it is full; TEXT: only the reports in whose name it stands. With the embedded database's own settings, but
+ * no fsync.
  *
  * Cold: the server is started anew and its files are put out of the page cache before each report. CPU: the server's process and ours together,
  * as times on a shared machine say little.
@@ -15,7 +16,8 @@ import { migrate } from '../../src/db/migrate.ts'
 import { generateUsage } from '../support/usage-generator.ts'
 import { REPORTS } from '../support/usage-report-cases.ts'
 
-const [rows = '200000', folder] = process.argv.slice(2)
+const [rows = '200000', folder, text = ''] = process.argv.slice(2)
+const ASKED = REPORTS.filter(({ name }) => name.includes(text))
 const NOW = Date.UTC(2026, 6, 24, 18)
 const SIZES = { days: 400, users: 500, keys: 2000, models: 40, accounts: 50 }
 const TIME_ZONE = 'UTC'
@@ -121,10 +123,10 @@ try {
   if (!existsSync(join(dataDir, 'postgres'))) await withDatabase(FILLING, fill)
   await withDatabase(READING, tellSizes)
   console.log(`\n${'milliseconds'.padEnd(60)}    cold    best  median     CPU`)
-  for (const report of REPORTS) await measure(report)
+  for (const report of ASKED) await measure(report)
   console.log(`\n${'the same from records'.padEnd(60)}      ms`)
   await withDatabase(READING, async (database) => {
-    for (const report of REPORTS) await compare(report, database)
+    for (const report of ASKED) await compare(report, database)
   })
 } finally {
   if (folder === undefined) rmSync(dataDir, { recursive: true, force: true })
