@@ -15,7 +15,7 @@ export interface Work {
 
 export const WORKS: readonly Work[] = [
   work('paced', '300 streams of 20 events a second', { events: 100, paceMs: 50, connections: 300, requests: 300 }),
-  work('full', 'streams of 300 events at full speed', { events: 300, connections: 32, requests: 1500 }),
+  work('full', 'streams of 300 events at full speed', { events: 300, connections: 32, requests: 2500 }),
   work('short', 'streams of 20 events at full speed', { events: 20, connections: 32, requests: 4000 }),
   work('json', '2 kB JSON answers', { connections: 32, requests: 6000 }),
   work('body100k', '100 kB requests', { requestBytes: 100_000, connections: 32, requests: 2000 }),
@@ -41,7 +41,7 @@ export function requestBody({ name, requestBytes, events }: Work): string {
 export function answerParts({ events }: Work): string[] {
   if (events === 0) return [JSON.stringify({ ...HEAD, choices: [WHOLE], usage: USAGE })]
   const chunk = (choice: object, usage: object | null = null) =>
-    `data: ${JSON.stringify({ ...HEAD, object: 'chat.completion.chunk', choices: [choice], usage })}\n\n`
+    `data: ${JSON.stringify({ ...HEAD, object: 'chat.completion.chunk', choices: [choice], usage, obfuscation: 'aB3dE6gH9j' })}\n\n`
   const parts = Array.from({ length: events }, () =>
     chunk({ index: 0, delta: { content: ' relay "the" bytes\n' }, finish_reason: null }),
   )
@@ -49,7 +49,15 @@ export function answerParts({ events }: Work): string[] {
   return parts
 }
 
-const HEAD = { id: 'chatcmpl-bench', object: 'chat.completion', created: 1_780_000_000, model: 'bench' }
+/** As long as OpenAI's: an event of a word takes 290 bytes there. */
+const HEAD = {
+  id: 'chatcmpl-Cg0123456789abcdefghijklmno',
+  object: 'chat.completion',
+  created: 1_780_000_000,
+  model: 'gpt-5.4-2026-03-05',
+  service_tier: 'default',
+  system_fingerprint: 'fp_0123456789',
+}
 const USAGE = { prompt_tokens: 100, completion_tokens: 300, total_tokens: 400 }
 const WHOLE = {
   index: 0,
