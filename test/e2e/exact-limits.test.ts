@@ -149,7 +149,11 @@ for (const [name, count, redisUrlOf] of SETUPS) {
       expect(counts(answers)).toEqual({ '200': 100, '429 rate_limit_exceeded': 400 })
       for (const gateway of stage.gateways()) {
         const used = { requests: 100, tokens: 100 * TOKENS, cost_usd: 100 * USD_EACH }
-        const shown = await gateway.admin<{ window: { remaining_seconds: number } }>('GET', `/admin/keys/${key.id}`)
+        const read = () =>
+          gateway.admin<{ window: { remaining_seconds: number; tokens: number } }>('GET', `/admin/keys/${key.id}`)
+        // No answer waits for its settlement to reach Redis: the last ones may still be on their way there.
+        await until(async () => (await read()).window.tokens === used.tokens, { what: 'the last settlements' })
+        const shown = await read()
         expect(shown).toMatchObject({ window: used })
         expect(shown.window.remaining_seconds).toBeGreaterThan(3500)
         const { data } = await gateway.admin<{ data: object[] }>('GET', '/admin/keys')

@@ -96,17 +96,25 @@ describe('/metrics', () => {
   })
 
   test('shows what runs now, and what was turned away for its key (OPS-7, KEY-14)', async () => {
-    let finish = () => {}
+    let begin = (): (() => void) | null => null
     const { send } = await scene({
       script: (_, reply) => {
-        beginStream(reply)
-        void reply.write(streamOf(CHAT).join(''))
-        finish = () => reply.end()
+        begin = () => {
+          beginStream(reply)
+          void reply.write(streamOf(CHAT).join(''))
+          return () => reply.end()
+        }
       },
     })
-    const response = await send(CHAT.path, CHAT.request)
+    const answering = send(CHAT.path, CHAT.request)
+    const hasBody = async () => valueIn(await scrape(), 'turnpike_request_body_bytes') === CHAT.request.length
+    await until(hasBody, { what: 'the body' })
     expect(valueIn(await scrape(), 'turnpike_requests_in_flight')).toBe(1)
-    expect(valueIn(await scrape(), 'turnpike_request_body_bytes')).toBe(CHAT.request.length)
+    const finish = await until(() => begin(), { what: 'the request at the provider' })
+    const response = await answering
+    // Once a stream has begun its request's body is of no more use.
+    expect(valueIn(await scrape(), 'turnpike_requests_in_flight')).toBe(1)
+    expect(valueIn(await scrape(), 'turnpike_request_body_bytes')).toBe(0)
     finish()
     await response.text()
     await until(async () => valueIn(await scrape(), 'turnpike_requests_in_flight') === 0, { what: 'none in flight' })
