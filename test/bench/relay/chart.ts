@@ -22,6 +22,7 @@ export function barChart(bars: readonly Bar[]): string {
   })
   const one = LEFT + scale
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="13" fill="#888">
+<title>CPU of a relayed request against nginx</title>
 ${rows.join('\n')}
 <line x1="${one.toFixed(1)}" y1="10" x2="${one.toFixed(1)}" y2="${height - 34}" stroke="#d33" stroke-dasharray="4 3"/>
 <text x="${one.toFixed(1)}" y="${height - 14}" text-anchor="middle">${bars[0]?.against ?? ''} = 1</text>
