@@ -38,6 +38,7 @@ export async function openCapacity(
         nowMs,
         newId: () => newId(nowMs()),
         onFree: queue.offer,
+        anyoneWaits: () => queue.size > 0,
         onConnectionError: (error) => log.debug('redis', { error }),
       }),
     (opened) => opened.stop(),

@@ -32,11 +32,13 @@ export interface SharingOptions {
   newId(): string
   /** A slot came free, here or elsewhere. */
   onFree(): void
+  /** Somebody waits for a slot in this process. */
+  anyoneWaits(): boolean
   onConnectionError(error: Error): void
 }
 
 export function openSharing(options: SharingOptions): Sharing {
-  const { redisUrl, pool, counters, nowMs, newId, onFree, onConnectionError: onError } = options
+  const { redisUrl, pool, counters, nowMs, newId, onFree, anyoneWaits, onConnectionError: onError } = options
   if (redisUrl === null) {
     const alone = { slots: createAccountSlots({ pool, onFree }), sticky: createSticky({ nowMs }) }
     return { ...alone, joined: Promise.resolve(), stop() {} }
@@ -44,7 +46,7 @@ export function openSharing(options: SharingOptions): Sharing {
   const client = createRedisClient({ url: redisUrl, onError })
   const subscriber = createRedisClient({ url: redisUrl, onError })
   const bus = createRedisBus({ commands: client, subscriber, instanceId: newId() })
-  const slots = createSharedAccountSlots({ pool, onFree, bus, leases: createLeases({ counters, newId }) })
+  const slots = createSharedAccountSlots({ pool, onFree, anyoneWaits, bus, leases: createLeases({ counters, newId }) })
   return {
     slots,
     sticky: createSharedSticky({ client, bus, nowMs }),

@@ -6,7 +6,8 @@
  * asks again and again. It comes back when a slot is given back, here or, told by the bus, elsewhere; in case that was missed (its holder
  * died, Redis was away) it is tried again once a second. Having been full it is asked for one request at a time, and who waits in the queue
  * goes first: nobody who comes later can snatch the slot. An instance that was refused says that it wants one; who gives one back then lets
- * the others go first, or an instance that holds all slots would pass them on to its own queue for ever.
+ * the others go first, or an instance that holds all slots would pass them on to its own queue for ever. If somebody waits here as well, it
+ * says so in the same breath: whoever is served next knows it before it gives the slot back, and the instances take turns.
  *
  * If it fails: the leases answer with the local counters (./shared-counters), so that an account is then limited by each instance for itself.
  */
@@ -21,10 +22,12 @@ export interface SharedAccountSlotsDeps extends AccountSlotsDeps {
   pool: Pick<AccountPool, 'acquire' | 'release' | 'get' | 'setFullElsewhere'>
   leases: Leases
   bus: Bus
+  /** Somebody waits for a slot here, of this account or another. */
+  anyoneWaits(): boolean
   /** 0: by hand, in tests. */
   recheckEveryMs?: number
   /** How much earlier others may ask for a slot that they wanted. */
-  yieldMs?: number
+  yieldMs?: number | undefined
 }
 
 export interface SharedAccountSlots extends AccountSlots {
@@ -117,6 +120,7 @@ export function createSharedAccountSlots(deps: SharedAccountSlotsDeps): SharedAc
     const { id } = entry.account
     askedOf(id).wasFull = true
     pool.setFullElsewhere(entry, true)
+    if (deps.anyoneWaits()) bus.say('want', id)
     setTimeout(() => reopen(id), deps.yieldMs ?? YIELD_MS)
   }
 

@@ -26,11 +26,11 @@ type TestRelay = Awaited<ReturnType<typeof createTestRelay>>
 /** Two instances as the composition root opens them, connected and hearing each other. */
 async function twoInstances(redis: RedisServer, options: Omit<TestRelayOptions, 'share'>) {
   const opened: ReturnType<typeof openCounters>[] = []
-  const share: TestRelayOptions['share'] = ({ pool, onFree, nowMs }) => {
+  const share: TestRelayOptions['share'] = ({ nowMs, ...own }) => {
     const counters = openCounters({ ...quiet, redisUrl: redis.url, redisDown: 'local', nowMs: Date.now })
     const newId = () => crypto.randomUUID()
     const shared = { ...quiet, redisUrl: redis.url, counters: counters.counters }
-    const sharing = openSharing({ ...shared, pool, nowMs, newId, onFree })
+    const sharing = openSharing({ ...shared, ...own, nowMs, newId })
     opened.push(counters)
     stops.push(counters.stop, sharing.stop)
     return sharing

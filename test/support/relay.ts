@@ -32,6 +32,13 @@ import { makeGroup, makeKey, makeUser } from './make.ts'
 export type Script = (request: UpstreamRequest, accountSecret: string) => Answered | Promise<Answered>
 export type Answered = Response | 'refuse-connection' | 'hang'
 
+interface OwnCapacity {
+  pool: AccountPool
+  onFree(): void
+  anyoneWaits(): boolean
+  nowMs(): number
+}
+
 export interface TestRelayOptions {
   accounts: Account[]
   script: Script
@@ -40,7 +47,7 @@ export interface TestRelayOptions {
   user?: Partial<User>
   settings?: Partial<RelaySettings>
   /** What it shares with other instances (OPS-4); nothing, when left out. */
-  share?(own: { pool: AccountPool; onFree(): void; nowMs(): number }): { slots: AccountSlots; sticky: Sticky }
+  share?(own: OwnCapacity): { slots: AccountSlots; sticky: Sticky }
   subscription?: Subscription
   /** None: everything is unpriced. */
   prices?: readonly PriceRow[]
@@ -145,7 +152,7 @@ export async function createTestRelay(options: TestRelayOptions) {
     queue,
     bodies: createByteBudget({ mostBytes: 1_000_000_000, patienceMs: 1000, schedule: scheduleTimeout }),
     watchdog,
-    ...share({ pool: directory.pool, onFree: queue.offer, nowMs }),
+    ...share({ pool: directory.pool, onFree: queue.offer, anyoneWaits: () => queue.size > 0, nowMs }),
     credentials: API_KEYS,
     limiter: createLimiter({
       counters,
