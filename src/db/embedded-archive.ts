@@ -46,7 +46,7 @@ export const UNPACK = 'unpack'
 
 /**
  * In a process of its own: the archive's pages of the binary, and what it is unpacked to, would else stay with the gateway for as long as it
- * runs (33 MB). A new cluster is too small for that.
+ * runs (29 MB). A new cluster is too small for that.
  */
 async function unpackElsewhere(archive: string, into: string): Promise<void> {
   const child = Bun.spawn([process.execPath, UNPACK, archive, into], { stdio: ['ignore', 'ignore', 'pipe'] })

@@ -7,7 +7,7 @@
 import { Http1Error } from './http1-error.ts'
 import { createHttp1Parser } from './http1-parser.ts'
 import { connectHead, type Http1Tunnel } from './http1-request.ts'
-import { createWire, WIRE_HANDLERS, type Wire, type WireSocket } from './http1-wire.ts'
+import { createWire, ignore, WIRE_HANDLERS, type Wire, type WireSocket } from './http1-wire.ts'
 
 export interface TunnelInput {
   socket: WireSocket
@@ -26,7 +26,7 @@ export function openTunnel({ socket, wire, tunnel, tls, onUpgraded, onReady, onF
     onHead(head) {
       status = head.status
     },
-    onData: () => undefined,
+    onData: ignore,
   })
   parser.expect('CONNECT')
   wire.onClose = (error) => onFailed(new Http1Error('proxy', 'the proxy closed the connection', error))
@@ -46,8 +46,8 @@ export function openTunnel({ socket, wire, tunnel, tls, onUpgraded, onReady, onF
   }
 
   function startTls(): void {
-    wire.onData = () => undefined
-    wire.onClose = () => undefined
+    wire.onData = ignore
+    wire.onClose = ignore
     const inner = createWire()
     const [, secured] = socket.upgradeTLS<Wire>({ tls, socket: WIRE_HANDLERS, data: inner })
     onUpgraded(secured)

@@ -11,6 +11,26 @@ export interface MeterDialect extends EventTailOptions {
   read(kept: Kept): Reading
 }
 
+/** What a protocol says of its answers: how they are kept, and how each of their framings is read. */
+interface MeterDialects extends Pick<MeterDialect, 'headBytes' | 'worthKeeping'> {
+  /** Of an event stream. */
+  stream(kept: Kept): Reading
+  /** Of a stream that is a JSON array; for who has such. */
+  array?(kept: Kept): Reading
+  /** Of a JSON body. */
+  body(kept: Kept): Reading
+}
+
+export function createDialects({ headBytes, worthKeeping, stream, array, body }: MeterDialects) {
+  const about = { headBytes, worthKeeping }
+  const dialects: Readonly<Record<Framing, MeterDialect>> = {
+    sse: { ...about, framing: 'sse', read: stream },
+    json: { ...about, framing: 'whole', read: body },
+    'json-array': { ...about, framing: 'whole', read: array ?? body },
+  }
+  return (framing: Framing): MeterDialect => dialects[framing]
+}
+
 const NOTHING = new Uint8Array()
 /** JSON bodies are read at both ends, so their beginning is always kept. */
 const BODY_HEAD_BYTES = 2048

@@ -11,8 +11,9 @@ import { servedFamily } from './choose-input.ts'
 import { nameInAnswers } from './envelope.ts'
 import { type Exchange, elapsedMs, keepAttemptUsage } from './exchange.ts'
 import { streamHeaders } from './headers.ts'
+import { letGoOfBody } from './read-body.ts'
 import type { RelaySettings } from './settings.ts'
-import { letGoOfBody, type SettleDeps, settle } from './settle.ts'
+import { type SettleDeps, settle } from './settle.ts'
 import { createTap, type Tap, type TapEnd, type TapInput } from './tap.ts'
 import type { TimedCall } from './timed-call.ts'
 import type { UpstreamAnswer, UpstreamBody } from './upstream.ts'
@@ -30,8 +31,7 @@ export async function answerStream(
   framing: Framing,
 ): Promise<Response | Failure> {
   const relayed = new RelayedStream(deps, exchange, call, answer, framing)
-  const tap = createTap(relayed)
-  relayed.tap = tap
+  const { tap } = relayed
   exchange.onClientGone = () => tap.clientLeft()
   if (exchange.clientGone) tap.clientLeft()
   if ((await tap.decided) === 'fault') {
@@ -53,23 +53,21 @@ export async function answerStream(
   return new Response(tap.readable(), { status: answer.status, headers })
 }
 
-const NOTHING_RELAYED = { contentBytes: 0 }
-
-/** What the tap is given of a request's stream, and whom it tells. One object, as there is one for each stream under way. */
+/** A request's stream: the tap, what it is given and whom it tells. One object, as there is one for each stream under way. */
 class RelayedStream implements TapInput {
   readonly body: UpstreamBody
   readonly meter: Meter
   readonly gate: Gate
   readonly transform: ByteFilter | null
   readonly commitWaitMs: number
-  tap: Pick<Tap, 'contentBytes'> = NOTHING_RELAYED
+  readonly tap: Tap
 
   constructor(
-    private readonly deps: AnswerDeps,
-    private readonly exchange: Exchange,
-    private readonly call: TimedCall,
+    readonly deps: AnswerDeps,
+    readonly exchange: Exchange,
+    readonly call: TimedCall,
     answer: UpstreamAnswer,
-    private readonly framing: Framing,
+    readonly framing: Framing,
   ) {
     const { protocol, operation } = exchange.call
     const transform = transformOf(exchange, framing)
@@ -78,6 +76,8 @@ class RelayedStream implements TapInput {
     this.gate = protocol.gate(operation, framing)
     this.transform = exchange.recording ? exchange.recording.watch(transform) : transform
     this.commitWaitMs = deps.settings.commitWaitMs
+    // Last: it begins to read.
+    this.tap = createTap(this)
   }
 
   touch(): void {
@@ -93,8 +93,7 @@ class RelayedStream implements TapInput {
   }
 
   onEnd(end: TapEnd): Uint8Array | null {
-    const { deps, exchange, call, framing, meter } = this
-    return conclude(deps, exchange, call, framing, meter, end, this.tap.contentBytes)
+    return conclude(this, end)
   }
 
   recorded(): Promise<void> | null {
@@ -121,15 +120,8 @@ function isGoodEnd(reading: Reading): boolean {
 }
 
 /** Settles the request, and says what must still be written so that nobody takes a cut text for a success. */
-function conclude(
-  deps: AnswerDeps,
-  exchange: Exchange,
-  call: TimedCall,
-  framing: Framing,
-  meter: Meter,
-  end: TapEnd,
-  contentBytes: number,
-): Uint8Array | null {
+function conclude(relayed: RelayedStream, end: TapEnd): Uint8Array | null {
+  const { deps, exchange, call, framing, meter, tap } = relayed
   call.stop()
   const reading = meter.read()
   const good = isGoodEnd(reading)
@@ -151,7 +143,7 @@ function conclude(
     errorMessage: good ? null : denial.message,
     reading,
     // What only says that there is no answer is none.
-    relayedBytes: reading.final === 'blocked' ? 0 : contentBytes,
+    relayedBytes: reading.final === 'blocked' ? 0 : tap.contentBytes,
   })
   const { protocol } = exchange.call
   if (!cut && !(told && protocol.errorNeedsEvent(reading, framing))) return null

@@ -4,17 +4,21 @@
  *
  * All bodies together have a budget too (OPS-11). While one waits for room nothing more of it is read, and the runtime stops the client. What is
  * small goes ahead: refusing it would free nothing. What is large is counted as it comes, so that a client who announces much and sends
- * little holds up nobody. Bytes taken stand in `exchange.heldBytes`; `settle` gives them back.
+ * little holds up nobody. Bytes taken stand in `exchange.heldBytes` until they are given back: when a stream has begun, else at the end.
  */
 import { type Denial, deny } from '../core/denial.ts'
 import type { ByteBudget } from '../lib/byte-budget.ts'
 import { decodeContent } from '../lib/content-encoding.ts'
 import { andThen, type Later } from '../lib/later.ts'
-import type { Exchange } from './exchange.ts'
+import { type Exchange, NO_BODY } from './exchange.ts'
 
 export interface ReadBodyDeps {
   settings: { maxBodyBytes: number }
   bodies: ByteBudget
+}
+
+interface GiveDeps {
+  bodies: Pick<ByteBudget, 'give'>
 }
 
 /** Never waits and is never refused. */
@@ -122,4 +126,17 @@ function wrongEncoding(fault: 'unsupported' | 'invalid'): Denial {
   return fault === 'unsupported'
     ? deny('invalid_encoding', 'content-encoding: only gzip, deflate, br and zstd are understood.')
     : deny('invalid_encoding', 'The request body does not match its content-encoding.')
+}
+
+/** What its body holds of the memory for all bodies; also what came after it was settled (USE-3). */
+export function giveBytesBack({ bodies }: GiveDeps, exchange: Exchange): void {
+  bodies.give(exchange.heldBytes)
+  exchange.heldBytes = 0
+}
+
+/** No other account will be asked: an agent's requests are large and their answers take long. What is recorded is kept to the end. */
+export function letGoOfBody(deps: GiveDeps, exchange: Exchange): void {
+  if (exchange.recording !== null) return
+  exchange.body = NO_BODY
+  giveBytesBack(deps, exchange)
 }

@@ -13,10 +13,10 @@ import { type AdmitDeps, admit } from './admit.ts'
 import { type AttemptsDeps, serve } from './attempts.ts'
 import { authenticate, type Caller, type FindKeyDeps } from './authenticate.ts'
 import { type Call, type Exchange, NO_BODY } from './exchange.ts'
-import { type ReadBodyDeps, readBody } from './read-body.ts'
+import { giveBytesBack, type ReadBodyDeps, readBody } from './read-body.ts'
 import { startRecording } from './recording.ts'
 import { denialResponse, refusal } from './respond.ts'
-import { giveBytesBack, settle } from './settle.ts'
+import { settle } from './settle.ts'
 
 export type RelayDeps = AttemptsDeps &
   AdmitDeps &

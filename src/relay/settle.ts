@@ -11,7 +11,8 @@ import { NO_COSTS, type Receipt, type RequestStatus } from '../core/receipt.ts'
 import { type Ending, settle as settleUsage } from '../core/settlement.ts'
 import { NO_USAGE, totalTokens } from '../core/usage.ts'
 import type { ByteBudget } from '../lib/byte-budget.ts'
-import { type Exchange, elapsedMs, NO_BODY, type Progress, platformOf, releaseSlot } from './exchange.ts'
+import { type Exchange, elapsedMs, type Progress, platformOf, releaseSlot } from './exchange.ts'
+import { giveBytesBack } from './read-body.ts'
 import { scrubText } from './scrub.ts'
 
 /** How a request ended, as the relay saw it. */
@@ -48,19 +49,6 @@ export function settle(deps: SettleDeps, exchange: Exchange, outcome: Outcome): 
     releaseSlot(exchange)
     giveBytesBack(deps, exchange)
   }
-}
-
-/** What its body holds of the memory for all bodies; also what came after it was settled (USE-3). */
-export function giveBytesBack({ bodies }: Pick<SettleDeps, 'bodies'>, exchange: Exchange): void {
-  bodies.give(exchange.heldBytes)
-  exchange.heldBytes = 0
-}
-
-/** No other account will be asked: an agent's requests are large and their answers take long. What is recorded is kept to the end. */
-export function letGoOfBody(deps: Pick<SettleDeps, 'bodies'>, exchange: Exchange): void {
-  if (exchange.recording !== null) return
-  exchange.body = NO_BODY
-  giveBytesBack(deps, exchange)
 }
 
 /** The real use takes the place of what was held (BIL-8); a refused request consumed nothing (KEY-7). `settle` and `cancel` never reject. */

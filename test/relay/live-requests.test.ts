@@ -125,6 +125,23 @@ describe('requests under way', () => {
     await Promise.all(calls)
     expect(await live.list({}, 10)).toEqual([])
   })
+
+  test('let go of their body once a stream has begun, its bytes are others’ to take, and a broken stream is still charged by its size (OPS-11, BIL-9)', async () => {
+    const stream = pausedStream()
+    const { call, deps, receipts } = await openRelay(stream.answer)
+    const long = { ...CHAT, stream: true, messages: [{ role: 'user', content: 'a long story '.repeat(10_000) }] }
+    const answering = call('chat_completions', long)
+    await until(() => deps.bodies.held > 100_000, { what: 'the body' })
+    stream.write(chunk({ role: 'assistant', content: 'hello' }))
+    const answer = await answering
+    const [exchange] = deps.live
+    expect([deps.bodies.held, exchange?.body.length, (exchange?.bodyBytes ?? 0) > 100_000]).toEqual([0, 0, true])
+    stream.end()
+    await answer.text()
+    expect(receipts).toMatchObject([{ metering: 'partly_estimated', status: 'failed' }])
+    expect(receipts[0]?.usage.input).toBeGreaterThan(20_000)
+    expect([deps.bodies.held, deps.live.size]).toEqual([0, 0])
+  })
 })
 
 describe('a request far beyond its time limit', () => {
@@ -194,23 +211,6 @@ describe('a request far beyond its time limit', () => {
     clock.nowMs += FAR_MS + 1
     expect(live.endOverdue()).toBe(1)
     expect((await answering).status).toBe(504)
-    expect([deps.bodies.held, deps.live.size]).toEqual([0, 0])
-  })
-
-  test('let go of their body once a stream has begun, its bytes are others’ to take, and a broken stream is still charged by its size (OPS-11, BIL-9)', async () => {
-    const stream = pausedStream()
-    const { call, deps, receipts } = await openRelay(stream.answer)
-    const long = { ...CHAT, stream: true, messages: [{ role: 'user', content: 'a long story '.repeat(10_000) }] }
-    const answering = call('chat_completions', long)
-    await until(() => deps.bodies.held > 100_000, { what: 'the body' })
-    stream.write(chunk({ role: 'assistant', content: 'hello' }))
-    const answer = await answering
-    const [exchange] = deps.live
-    expect([deps.bodies.held, exchange?.body.length, (exchange?.bodyBytes ?? 0) > 100_000]).toEqual([0, 0, true])
-    stream.end()
-    await answer.text()
-    expect(receipts).toMatchObject([{ metering: 'partly_estimated', status: 'failed' }])
-    expect(receipts[0]?.usage.input).toBeGreaterThan(20_000)
     expect([deps.bodies.held, deps.live.size]).toEqual([0, 0])
   })
 

@@ -9,7 +9,7 @@ import { asObject, asText, type JsonObject } from '../../lib/json-values.ts'
 import { bodyValue, type Selection, ssePieces } from '../kept-pieces.ts'
 import type { Piece } from '../piece.ts'
 import type { Framing, Meter, Operation, Reading, UpstreamError } from '../protocol.ts'
-import { createMeter, type MeterDialect, NOTHING_READ } from '../stream-meter.ts'
+import { createDialects, createMeter, NOTHING_READ } from '../stream-meter.ts'
 import { errorOf, NO_ERROR_SAID } from '../upstream-error.ts'
 import { fromAnthropicUsage } from './usage.ts'
 
@@ -21,15 +21,15 @@ export const GUARDRAIL_KEY = 'amazon-bedrock-guardrailAction'
 /** Quotes in a text are escaped, so only the event's own type can stand there so. */
 const SELECTION: Selection = { skips: (block) => block.includes('"content_block_delta"'), first: ALL, last: ALL }
 
-const ABOUT = { headBytes: HEAD_BYTES, worthKeeping: isNoContent }
-const DIALECTS: Readonly<Record<Framing, MeterDialect>> = {
-  sse: { ...ABOUT, framing: 'sse', read: (kept) => readStream(ssePieces(kept, SELECTION)) },
-  json: { ...ABOUT, framing: 'whole', read: readBody },
-  'json-array': { ...ABOUT, framing: 'whole', read: (kept) => readStream(ssePieces(kept, SELECTION)) },
-}
+const dialectOf = createDialects({
+  headBytes: HEAD_BYTES,
+  worthKeeping: isNoContent,
+  stream: (kept) => readStream(ssePieces(kept, SELECTION)),
+  body: readBody,
+})
 
 export function anthropicMeter(operation: Operation, framing: Framing): Meter {
-  return createMeter(operation, framing, DIALECTS[framing])
+  return createMeter(operation, framing, dialectOf(framing))
 }
 
 /** Search results and code of 20 kB in one event say nothing that is metered. */

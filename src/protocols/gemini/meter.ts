@@ -10,22 +10,23 @@ import { asArray, asObject, asText, type JsonObject } from '../../lib/json-value
 import { bodyValue, isComment, type Selection, ssePieces } from '../kept-pieces.ts'
 import type { Piece } from '../piece.ts'
 import type { Framing, Meter, Operation, Reading, UpstreamError } from '../protocol.ts'
-import { always, createMeter, type MeterDialect, NOTHING_READ } from '../stream-meter.ts'
+import { always, createDialects, createMeter, NOTHING_READ } from '../stream-meter.ts'
 import { errorOf, NO_ERROR_SAID } from '../upstream-error.ts'
 import { arrayPieces } from './array-pieces.ts'
 import { fromGeminiUsage } from './usage.ts'
 
 const SELECTION: Selection = { skips: isComment, first: 0, last: 8 }
 
-const ABOUT = { headBytes: 0, worthKeeping: always }
-const DIALECTS: Readonly<Record<Framing, MeterDialect>> = {
-  sse: { ...ABOUT, framing: 'sse', read: (kept) => readStream(ssePieces(kept, SELECTION)) },
-  json: { ...ABOUT, framing: 'whole', read: readBody },
-  'json-array': { ...ABOUT, framing: 'whole', read: (kept) => readStream(arrayPieces(kept)) },
-}
+const dialectOf = createDialects({
+  headBytes: 0,
+  worthKeeping: always,
+  stream: (kept) => readStream(ssePieces(kept, SELECTION)),
+  array: (kept) => readStream(arrayPieces(kept)),
+  body: readBody,
+})
 
 export function geminiMeter(operation: Operation, framing: Framing): Meter {
-  return createMeter(operation, framing, DIALECTS[framing])
+  return createMeter(operation, framing, dialectOf(framing))
 }
 
 function readStream(pieces: readonly Piece[]): Reading {

@@ -9,7 +9,7 @@ import { asArray, asObject, asText, type JsonObject } from '../../lib/json-value
 import { bodyValue, isComment, type Selection, ssePieces } from '../kept-pieces.ts'
 import type { Piece } from '../piece.ts'
 import type { Framing, Meter, Operation, Reading, UpstreamError } from '../protocol.ts'
-import { always, createMeter, type MeterDialect, NOTHING_READ } from '../stream-meter.ts'
+import { always, createDialects, createMeter, NOTHING_READ } from '../stream-meter.ts'
 import { errorOf, NO_ERROR_SAID } from '../upstream-error.ts'
 import { fromOpenaiUsage } from './usage.ts'
 
@@ -18,15 +18,15 @@ const HEAD_BYTES = 1024
 /** finish_reason, usage and `[DONE]` are among the last three events, plus what Azure says about filters. */
 const SELECTION: Selection = { skips: isComment, first: 1, last: 8, repeats: isPlainDelta }
 
-const ABOUT = { headBytes: HEAD_BYTES, worthKeeping: always }
-const DIALECTS: Readonly<Record<Framing, MeterDialect>> = {
-  sse: { ...ABOUT, framing: 'sse', read: (kept) => readStream(ssePieces(kept, SELECTION)) },
-  json: { ...ABOUT, framing: 'whole', read: readBody },
-  'json-array': { ...ABOUT, framing: 'whole', read: (kept) => readStream(ssePieces(kept, SELECTION)) },
-}
+const dialectOf = createDialects({
+  headBytes: HEAD_BYTES,
+  worthKeeping: always,
+  stream: (kept) => readStream(ssePieces(kept, SELECTION)),
+  body: readBody,
+})
 
 export function openaiChatMeter(operation: Operation, framing: Framing): Meter {
-  return createMeter(operation, framing, DIALECTS[framing])
+  return createMeter(operation, framing, dialectOf(framing))
 }
 
 /**

@@ -9,7 +9,7 @@ import { asObject, asText, type JsonObject } from '../../lib/json-values.ts'
 import { bodyValue, type Selection, ssePieces } from '../kept-pieces.ts'
 import type { Piece } from '../piece.ts'
 import type { FinalStatus, Framing, Meter, Operation, Reading, UpstreamError } from '../protocol.ts'
-import { createMeter, type MeterDialect, NOTHING_READ } from '../stream-meter.ts'
+import { createDialects, createMeter, NOTHING_READ } from '../stream-meter.ts'
 import { errorOf, fromErrorObject, NO_ERROR_SAID } from '../upstream-error.ts'
 import { fromResponsesUsage } from './usage.ts'
 
@@ -32,15 +32,15 @@ const TYPE_WITHIN = 40
 const ALL = Number.POSITIVE_INFINITY
 const SELECTION: Selection = { skips: saysNothing, first: ALL, last: ALL }
 
-const ABOUT = { headBytes: HEAD_BYTES, worthKeeping: mayBeTerminal }
-const DIALECTS: Readonly<Record<Framing, MeterDialect>> = {
-  sse: { ...ABOUT, framing: 'sse', read: (kept) => readStream(ssePieces(kept, SELECTION)) },
-  json: { ...ABOUT, framing: 'whole', read: readBody },
-  'json-array': { ...ABOUT, framing: 'whole', read: (kept) => readStream(ssePieces(kept, SELECTION)) },
-}
+const dialectOf = createDialects({
+  headBytes: HEAD_BYTES,
+  worthKeeping: mayBeTerminal,
+  stream: (kept) => readStream(ssePieces(kept, SELECTION)),
+  body: readBody,
+})
 
 export function openaiResponsesMeter(operation: Operation, framing: Framing): Meter {
-  return createMeter(operation, framing, DIALECTS[framing])
+  return createMeter(operation, framing, dialectOf(framing))
 }
 
 /** Images, tool results and `response.created` with Codex's 30 kB of instructions pass by; what names no type is kept. */
