@@ -5,7 +5,7 @@
  * If it fails: what can't be read is a finding.
  */
 import { join } from 'node:path'
-import { fromReceiptLine } from '../db/receipt-rows.ts'
+import { recordedInLine } from '../db/receipt-rows.ts'
 import { createJournal } from '../lib/journal.ts'
 import { isJournalFolderHeld, listDamagedJournals, listJournalFolders } from '../lib/journal-folders.ts'
 import type { Finding } from './doctor.ts'
@@ -43,7 +43,7 @@ async function lookAt(directory: string): Promise<Waiting | null> {
   const waiting: Waiting = { records: 0, bytes: journal.bytes, damagedBytes: 0, oldestMs: Number.POSITIVE_INFINITY }
   for (let position = 0; position < journal.end; ) {
     const { texts, next, damagedBytes } = await journal.read(position, 1000)
-    for (const text of texts) waiting.oldestMs = Math.min(waiting.oldestMs, fromReceiptLine(text).createdAtMs)
+    for (const text of texts) waiting.oldestMs = Math.min(waiting.oldestMs, recordedInLine(text).createdAtMs)
     waiting.records += texts.length
     waiting.damagedBytes += damagedBytes
     position = next

@@ -11,9 +11,9 @@
  */
 import type { Config } from '../config.ts'
 import { type Denial, deny } from '../core/denial.ts'
-import type { Receipt } from '../core/receipt.ts'
+import { type Receipt, type RecordedReceipt, recordedOf } from '../core/receipt.ts'
 import type { Sql } from '../db/client.ts'
-import { fieldsOf, fromReceiptLine, type RecordedReceipt, receiptLine } from '../db/receipt-rows.ts'
+import { fieldsOf, receiptLine, recordedInLine } from '../db/receipt-rows.ts'
 import { findFault, insertReceiptLines } from '../db/receipts.ts'
 import { systemClock } from '../lib/clock.ts'
 import { createJournal } from '../lib/journal.ts'
@@ -114,21 +114,21 @@ export async function openReceipts(
       log.error('a usage record cannot be true', { requestId: receipt.id, reason, receipt })
       return false
     }
-    const isKept = spool.add(receiptLine(receipt), receipt)
+    const isKept = spool.add(receiptLine(receipt), recordedOf(receipt))
     if (!isKept) tellDropped()
     return isKept
   }
   const isRefusing = () => config.journalFull === 'refuse' && spool.isFull
   return {
     add(receipt) {
-      if (!keep(receipt)) queueMicrotask(() => void tell([receipt]))
+      if (!keep(receipt)) queueMicrotask(() => void tell([recordedOf(receipt)]))
       return config.journalSync === 'each' ? untilSynced(journal.synced(), log) : null
     },
     refusal: () => (isRefusing() ? deny('journal_full', FULL, 5) : null),
     adopt: () =>
       replayJournals({
         home: journalHome(config),
-        store: (lines) => store(lines, lines.map(fromReceiptLine)),
+        store: (lines) => store(lines, lines.map(recordedInLine)),
         linesAtOnce: config.flushSize,
         log,
       }),
@@ -162,7 +162,7 @@ function openSpool({ config, log }: Deps, store: (lines: string[], recorded: Rec
   })
   const spool = createSpool<RecordedReceipt>({
     journal,
-    parse: fromReceiptLine,
+    parse: recordedInLine,
     timeOf: ({ createdAtMs }) => createdAtMs,
     write: (items) =>
       store(

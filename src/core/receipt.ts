@@ -5,7 +5,7 @@
 import type { Micro } from './entities.ts'
 import type { Nano } from './money.ts'
 import type { Rates, ServiceTier } from './price.ts'
-import type { IterationUsage, Usage } from './usage.ts'
+import { type IterationUsage, totalTokens, type Usage } from './usage.ts'
 
 export const REQUEST_STATUSES = ['pending', 'streaming', 'completed', 'failed', 'cancelled'] as const
 export type RequestStatus = (typeof REQUEST_STATUSES)[number]
@@ -133,4 +133,17 @@ export interface PriceLine {
   uplift: Micro
   /** Nanodollars per million tokens, of the kinds of token that occurred. */
   rates: Rates
+}
+
+/** All that is kept of a receipt until the database has it, for those who are to hear of that: thousands may wait. */
+export interface RecordedReceipt
+  extends Pick<Receipt, 'id' | 'createdAtMs' | 'userId' | 'keyId' | 'subscriptionId' | 'billingType'> {
+  /** No tokens and no money: it moved no counter. */
+  usedNothing: boolean
+}
+
+export function recordedOf(receipt: Receipt): RecordedReceipt {
+  const { id, createdAtMs, userId, keyId, subscriptionId, billingType, usage, costs } = receipt
+  const usedNothing = totalTokens(usage) === 0 && costs.totalNano === 0n && costs.chargedNano === 0n
+  return { id, createdAtMs, userId, keyId, subscriptionId, billingType, usedNothing }
 }

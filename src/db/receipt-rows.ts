@@ -9,8 +9,8 @@
  * it is a count or a sum.
  */
 import type { Nano } from '../core/money.ts'
-import { NO_COSTS, type Receipt } from '../core/receipt.ts'
-import { NO_USAGE, totalTokens } from '../core/usage.ts'
+import type { Receipt, RecordedReceipt } from '../core/receipt.ts'
+import { totalTokens } from '../core/usage.ts'
 import { partsOf } from '../schema/token-parts.ts'
 
 type ColumnType = 'uuid' | 'timestamptz' | 'text' | 'bigint' | 'integer' | 'boolean' | 'jsonb'
@@ -161,16 +161,10 @@ export function recordsFrom(parameter: string): string {
   ) as lines`
 }
 
-/** What counters and statistics want to know of a record that was read from a journal. */
-export type RecordedReceipt = Pick<
-  Receipt,
-  'id' | 'createdAtMs' | 'userId' | 'keyId' | 'subscriptionId' | 'billingType' | 'usage' | 'costs'
->
-
-export function fromReceiptLine(line: string): RecordedReceipt {
+/** What is kept of a receipt beside its line, read from the line. */
+export function recordedInLine(line: string): RecordedReceipt {
   const fields = fieldsOf(line)
-  const count = (name: string) => Number(fields[name] ?? 0)
-  const nano = (name: string) => BigInt(fields[name] ?? 0)
+  const isNothing = (name: string) => (fields[name] ?? '0') === '0'
   return {
     id: fields.id ?? '',
     createdAtMs: Date.parse(fields.created_at ?? ''),
@@ -178,16 +172,7 @@ export function fromReceiptLine(line: string): RecordedReceipt {
     keyId: fields.key_id ?? null,
     subscriptionId: fields.subscription_id ?? null,
     billingType: (fields.billing_type ?? 'none') as Receipt['billingType'],
-    usage: {
-      ...NO_USAGE,
-      input: count('input_tokens'),
-      output: count('output_tokens'),
-      cacheRead: count('cache_read_tokens'),
-      cacheWrite5m: count('cache_write_5m_tokens'),
-      cacheWrite1h: count('cache_write_1h_tokens'),
-      reasoning: count('reasoning_tokens'),
-    },
-    costs: { ...NO_COSTS, totalNano: nano('cost_nano'), chargedNano: nano('charged_nano') },
+    usedNothing: ['total_tokens', 'cost_nano', 'charged_nano'].every(isNothing),
   }
 }
 

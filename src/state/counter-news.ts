@@ -5,15 +5,11 @@
 import type { ApiKey, User } from '../core/entities.ts'
 import { fundsCounter, type KeyCounter, keyCounter, ownerOf, subscriptionCounter } from '../core/key-limits.ts'
 import { userAvailable } from '../core/quota.ts'
-import type { Receipt } from '../core/receipt.ts'
+import type { RecordedReceipt } from '../core/receipt.ts'
 import { WINDOW_LENGTH_MS, type WindowName } from '../core/subscription.ts'
-import { totalTokens } from '../core/usage.ts'
 import type { Counters, FlushedRequest } from './counters.ts'
 
-export type FlushedReceipt = Pick<
-  Receipt,
-  'id' | 'keyId' | 'userId' | 'subscriptionId' | 'billingType' | 'usage' | 'costs'
->
+export type FlushedReceipt = Omit<RecordedReceipt, 'createdAtMs'>
 
 export interface CounterNews {
   /** Call it after the transaction that holds them has been committed; also for receipts of an earlier life, read from the journal. */
@@ -38,8 +34,8 @@ const WINDOWS = Object.keys(WINDOW_LENGTH_MS) as WindowName[]
 export function createCounterNews({ counters, findKey, findUser }: CounterNewsDeps): CounterNews {
   /** Empty: neither key nor payer is counted, or nothing was used (a refusal), so there is nothing to tell. */
   function durableCounters(receipt: FlushedReceipt, key: ApiKey | null): string[] {
-    if (usedNothing(receipt)) return []
     const { keyId, userId, subscriptionId, billingType } = receipt
+    if (receipt.usedNothing) return []
     const ofKey = key && hasDurableLimits(key) ? DURABLE.map((name) => keyCounter(key.id, name)) : []
     if (billingType === 'key' && keyId) return [...ofKey, fundsCounter({ kind: 'key', id: keyId })]
     if (billingType === 'subscription' && subscriptionId) return [...ofKey, ...countersOf(subscriptionId)]
@@ -76,9 +72,6 @@ export function createCounterNews({ counters, findKey, findUser }: CounterNewsDe
 }
 
 const countersOf = (subscriptionId: string) => WINDOWS.map((name) => subscriptionCounter(subscriptionId, name))
-
-const usedNothing = ({ usage, costs }: FlushedReceipt) =>
-  totalTokens(usage) === 0 && costs.totalNano === 0n && costs.chargedNano === 0n
 
 function hasDurableLimits(key: ApiKey): boolean {
   const { totalCostLimitNano, weeklyCostLimitNano, dailyCostLimitNano, tokenLimit } = key

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { fieldsOf, fromReceiptLine, RECORD_COLUMN_NAMES, receiptLine } from '../../src/db/receipt-rows.ts'
+import { recordedOf } from '../../src/core/receipt.ts'
+import { NO_USAGE } from '../../src/core/usage.ts'
+import { fieldsOf, RECORD_COLUMN_NAMES, receiptLine, recordedInLine } from '../../src/db/receipt-rows.ts'
 import { insertReceiptLines } from '../../src/db/receipts.ts'
 import { withDatabase } from '../support/database.ts'
 import { makeReceipt, NOON } from '../support/receipts.ts'
@@ -82,19 +84,23 @@ describe('the line of a receipt', () => {
     })
   })
 
-  test('tells the counters what the receipt would have told them (BIL-8)', () => {
+  test.each([
+    ['of a request that used something', { usage: { ...NO_USAGE, cacheRead: 3 } }],
+    ['of one that had a price of its own', { costNano: 12n }],
+    ['of one that was charged', { chargedNano: 34n }],
+    ['of one that used nothing', { userId: null, keyId: null, billingType: 'none' as const }],
+  ])('%s tells the counters what the receipt itself would have told them (BIL-8)', (_name, over) => {
+    const ids = { userId: crypto.randomUUID(), keyId: crypto.randomUUID(), subscriptionId: crypto.randomUUID() }
     const receipt = makeReceipt({
-      userId: crypto.randomUUID(),
-      keyId: crypto.randomUUID(),
-      billingType: 'balance',
-      costNano: 12n,
-      chargedNano: 34n,
-      usage: { input: 1, output: 2, cacheRead: 3, cacheWrite5m: 4, cacheWrite1h: 5, reasoning: 2 },
+      ...ids,
+      billingType: 'subscription',
+      usage: NO_USAGE,
+      costNano: 0n,
+      chargedNano: 0n,
+      ...over,
     })
-    const { id, createdAtMs, userId, keyId, subscriptionId, billingType, usage } = receipt
-    const read = fromReceiptLine(receiptLine(receipt))
-    expect(read).toMatchObject({ id, createdAtMs, userId, keyId, subscriptionId, billingType, usage })
-    expect([read.costs.totalNano, read.costs.chargedNano]).toEqual([12n, 34n])
+    expect(recordedInLine(receiptLine(receipt))).toEqual(recordedOf(receipt))
+    expect(recordedOf(receipt).usedNothing).toBe(receipt.userId === null)
   })
 
   test('can be read by a person: every field that is there, by its name (OPS-1)', () => {

@@ -3,8 +3,6 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { type Denial, isDenial } from '../../src/core/denial.ts'
 import type { ApiKey } from '../../src/core/entities.ts'
 import type { Payer } from '../../src/core/quota.ts'
-import { NO_COSTS } from '../../src/core/receipt.ts'
-import { NO_USAGE } from '../../src/core/usage.ts'
 import { createCounterNews } from '../../src/state/counter-news.ts'
 import type { Counters } from '../../src/state/counters.ts'
 import { type Admission, createLimiter, type Limiter, type Spend } from '../../src/state/limiter.ts'
@@ -462,12 +460,11 @@ describe('news for the counters', () => {
       userId: 'user-1',
       subscriptionId: null,
       billingType: 'balance' as const,
-      usage: { ...NO_USAGE, output: 1 },
-      costs: NO_COSTS,
+      usedNothing: false,
     }
     await news.flushed([
       receipt,
-      { ...receipt, id: 'refused', usage: NO_USAGE },
+      { ...receipt, id: 'refused', usedNothing: true },
       { ...receipt, id: 'b', keyId: 'gone', billingType: 'none' },
       { ...receipt, id: 'c', keyId: 'gone', billingType: 'key' },
       { ...receipt, id: 'd', keyId: 'gone', userId: 'unlimited' },

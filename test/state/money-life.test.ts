@@ -10,6 +10,7 @@ import fc from 'fast-check'
 import { isDenial } from '../../src/core/denial.ts'
 import type { ApiKey } from '../../src/core/entities.ts'
 import { fundsCounter, ownerOf } from '../../src/core/key-limits.ts'
+import { recordedOf } from '../../src/core/receipt.ts'
 import { changeBalance, findLedgerDrift } from '../../src/db/ledger.ts'
 import { loadLimitTotals } from '../../src/db/limit-totals.ts'
 import { insertReceipts } from '../../src/db/receipts.ts'
@@ -124,7 +125,7 @@ async function createWorld(build: (nowMs: () => number) => Counters) {
     for (let time = 0; time < 2; time++) {
       const { rejected } = await insertReceipts(sql, batch, { timeZone: 'UTC' })
       expect(rejected).toEqual([])
-      await news.flushed(batch)
+      await news.flushed(batch.map(recordedOf))
     }
   }
 
