@@ -140,7 +140,18 @@ export function receiptLine(receipt: Receipt): string {
   return fields.join(SEPARATOR)
 }
 
-const timeText = (ms: number): string => new Date(ms).toISOString()
+/** As `toISOString`, which was a tenth of a line's time, asked once a second. */
+function timeText(ms: number): string {
+  const second = Math.floor(ms / 1000)
+  if (second !== writtenSecond) {
+    writtenSecond = second
+    secondText = new Date(second * 1000).toISOString().slice(0, -'000Z'.length)
+  }
+  return `${secondText}${String(ms - second * 1000).padStart(3, '0')}Z`
+}
+
+let writtenSecond = Number.NaN
+let secondText = ''
 
 /** Most amounts are nothing: writing out a bigint takes 0.1 µs. */
 const nanoText = (nano: Nano): string => (nano === 0n ? '0' : nano.toString())

@@ -103,6 +103,23 @@ describe('the line of a receipt', () => {
     expect(recordedOf(receipt).usedNothing).toBe(receipt.userId === null)
   })
 
+  test('says its times to the millisecond, whatever was written before (USE-1)', () => {
+    const times = fc.record({
+      second: fc.integer({ min: 0, max: 4_000_000_000 }),
+      ms: fc.integer({ min: 0, max: 999 }),
+    })
+    fc.assert(
+      fc.property(fc.array(times, { minLength: 1, maxLength: 4 }), (many) => {
+        for (const { second, ms } of [...many, ...many]) {
+          const createdAtMs = second * 1000 + ms
+          const fields = fieldsOf(receiptLine(makeReceipt({ createdAtMs, finishedAtMs: createdAtMs + 1 })))
+          expect(fields.created_at).toBe(new Date(createdAtMs).toISOString())
+          expect(fields.finished_at).toBe(new Date(createdAtMs + 1).toISOString())
+        }
+      }),
+    )
+  })
+
   test('can be read by a person: every field that is there, by its name (OPS-1)', () => {
     const fields = fieldsOf(receiptLine(makeReceipt({ model: 'm', errorMessage: null })))
     expect(fields).toMatchObject({ model: 'm', status: 'completed', total_tokens: '0', attempts: '[]' })
