@@ -32,7 +32,30 @@ const NULL = encoder.encode('null')
 const ESCAPABLE = new Uint8Array(256)
 for (const byte of encoder.encode('"\\/bfnrtu')) ESCAPABLE[byte] = 1
 
-/** Reads four bytes at once; `stringEnd` needs one for the same bytes. */
+/** Bytes in which strings are read. */
+export interface StringText {
+  /** The first position from `from` on of a quote, a control character or a backslash, or the length. May pass over whole, valid escapes. */
+  end(from: number): number
+}
+
+/** Without a window of its own (see ./json-text): for bytes that come in pieces, or of which little is read. */
+export function textIn(bytes: Uint8Array): StringText {
+  return new PlainText(bytes)
+}
+
+class PlainText implements StringText {
+  private readonly view: DataView
+
+  constructor(private readonly bytes: Uint8Array) {
+    this.view = viewOf(bytes)
+  }
+
+  end(from: number): number {
+    return plainEnd(this.bytes, this.view, from)
+  }
+}
+
+/** Reads four bytes at once; `plainEnd` needs one for the same bytes. */
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
@@ -79,10 +102,10 @@ function hitsIn(word: number): number {
 }
 
 /** `from` is the first byte after the opening quote; the answer is the position after the closing one. */
-export function stringEnd(bytes: Uint8Array, view: DataView, from: number): number {
+export function stringEnd(bytes: Uint8Array, text: StringText, from: number): number {
   let pos = from
   for (;;) {
-    pos = plainEnd(bytes, view, pos)
+    pos = text.end(pos)
     if (pos >= bytes.length) return ~pos
     const byte = bytes[pos]!
     if (byte === QUOTE) return pos + 1
@@ -119,9 +142,9 @@ function isDigit(byte: number | undefined): boolean {
 }
 
 /** A string, number, true, false or null. */
-export function scalarEnd(bytes: Uint8Array, view: DataView, from: number): number {
+export function scalarEnd(bytes: Uint8Array, text: StringText, from: number): number {
   const byte = bytes[from]
-  if (byte === QUOTE) return stringEnd(bytes, view, from + 1)
+  if (byte === QUOTE) return stringEnd(bytes, text, from + 1)
   if (byte === MINUS || isDigit(byte)) return numberEnd(bytes, from)
   if (byte === TRUE[0]) return literalEnd(bytes, from, TRUE)
   if (byte === FALSE[0]) return literalEnd(bytes, from, FALSE)

@@ -16,7 +16,7 @@ import {
   OPEN_BRACKET,
   QUOTE,
   stringEnd,
-  viewOf,
+  textIn,
 } from './json-bytes.ts'
 
 export class JsonInputError extends Error {
@@ -51,7 +51,7 @@ const EMPTY = new Uint8Array(0)
 
 export function createJsonInput(): JsonInput {
   let bytes: Uint8Array = EMPTY
-  let view = viewOf(bytes)
+  let text = textIn(bytes)
   let at = 0
   /** Bytes of the document before the window. */
   let before = 0
@@ -105,7 +105,7 @@ export function createJsonInput(): JsonInput {
     while (pos < bytes.length) {
       const byte = bytes[pos] as number
       if (byte === QUOTE) {
-        const end = stringEnd(bytes, view, pos + 1)
+        const end = stringEnd(bytes, text, pos + 1)
         if (end < 0) return ~end >= bytes.length ? INCOMPLETE : failAt(~end)
         pos = end
         if (depth === 0) return pos
@@ -218,7 +218,7 @@ export function createJsonInput(): JsonInput {
         joined.set(chunk, rest)
         bytes = joined
       }
-      view = viewOf(bytes)
+      text = textIn(bytes)
       at = 0
     },
     end() {

@@ -2,7 +2,7 @@
  * Reads single values out of JSON bytes that `json-scan` has found valid. A value of another kind reads as null: the
  * caller decides what a wrong type means.
  */
-import { BACKSLASH, OPEN_BRACE, OPEN_BRACKET, QUOTE, stringEnd, viewOf } from './json-bytes.ts'
+import { BACKSLASH, OPEN_BRACE, OPEN_BRACKET, QUOTE, stringEnd, textIn } from './json-bytes.ts'
 
 /** Half-open byte range. */
 export interface Span {
@@ -60,7 +60,7 @@ export function isString(bytes: Uint8Array, span: Span, text: string): boolean {
 
 /** The string whose opening quote is at `start`. */
 export function readStringAt(bytes: Uint8Array, start: number): string {
-  return readString(bytes, { start, end: stringEnd(bytes, viewOf(bytes), start + 1) }) ?? ''
+  return readString(bytes, { start, end: stringEnd(bytes, textIn(bytes), start + 1) }) ?? ''
 }
 
 /** A finite number; 1e999 is valid JSON, but no number to work with. */

@@ -17,13 +17,14 @@ import {
   OPEN_BRACE,
   OPEN_BRACKET,
   QUOTE,
+  type StringText,
   scalarEnd,
   spaceEnd,
   stringEnd,
-  viewOf,
 } from './json-bytes.ts'
 import { compileJsonPaths, nodeOfElement, nodeOfKey, type PathNode } from './json-paths.ts'
 import type { Span } from './json-read.ts'
+import { withText } from './json-text.ts'
 
 /** Deeper documents are refused: no client nests like that, and whoever parses the body next may recurse. */
 export const MAX_JSON_DEPTH = 512
@@ -61,14 +62,14 @@ export function createJsonScanner<Name extends string>(paths: Readonly<Record<Na
   const nothing = Object.fromEntries(root.below.map((name) => [name, NONE])) as Record<Name, Span[]>
   return (bytes) => {
     const scan = { fault: null, at: 0, root: { start: 0, end: -1 }, found: { ...nothing }, superseded: {} }
-    scanDocument(bytes, root, scan)
+    withText(bytes, (text) => scanDocument(bytes, text, root, scan))
     return scan
   }
 }
 
 interface Walk {
   bytes: Uint8Array
-  view: DataView
+  text: StringText
   scan: JsonScan<string>
   /** Index of the innermost open container; -1: none. */
   depth: number
@@ -76,8 +77,8 @@ interface Walk {
   node: PathNode | null
 }
 
-function scanDocument(bytes: Uint8Array, root: PathNode, scan: JsonScan<string>): void {
-  const walk: Walk = { bytes, view: viewOf(bytes), scan, depth: -1, node: root }
+function scanDocument(bytes: Uint8Array, text: StringText, root: PathNode, scan: JsonScan<string>): void {
+  const walk: Walk = { bytes, text, scan, depth: -1, node: root }
   let pos = spaceEnd(bytes, startsWithMark(bytes) ? 3 : 0)
   scan.root.start = pos
   do {
@@ -86,7 +87,7 @@ function scanDocument(bytes: Uint8Array, root: PathNode, scan: JsonScan<string>)
     if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
       pos = enterContainer(walk, pos, span)
     } else {
-      pos = byte === QUOTE ? stringEnd(bytes, walk.view, pos + 1) : scalarEnd(bytes, walk.view, pos)
+      pos = byte === QUOTE ? stringEnd(bytes, walk.text, pos + 1) : scalarEnd(bytes, walk.text, pos)
       if (pos >= 0) {
         if (span !== null) span.end = pos
         pos = nextValue(walk, pos)
@@ -139,7 +140,7 @@ function nextValue(walk: Walk, after: number): number {
 function enterMember(walk: Walk, start: number): number {
   const { bytes, depth } = walk
   if (bytes[start] !== QUOTE) return ~start
-  const keyEnd = stringEnd(bytes, walk.view, start + 1)
+  const keyEnd = stringEnd(bytes, walk.text, start + 1)
   if (keyEnd < 0) return keyEnd
   const parent = nodes[depth]!
   walk.node = parent === null ? null : nodeOfKey(parent.keys, bytes, start + 1)
