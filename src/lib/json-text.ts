@@ -19,8 +19,8 @@ type TextEnd = (at: number, end: number) => number
 const compiled = compile()
 
 /**
- * The text of a document that is read from its beginning to its end. All share one window: nobody else may begin to read before `read` returns,
- * and nothing of the document is kept afterwards.
+ * The text of a document that is read from its beginning to its end. All share one window: nobody else may begin to read before `read` returns.
+ * The document itself is let go of then; up to 64 kB of it stay in the window until the next.
  */
 export function withText<T>(bytes: Uint8Array, read: (text: StringText) => T): T {
   if (compiled === null) return read(textIn(bytes))
