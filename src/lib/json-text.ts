@@ -4,7 +4,7 @@
  *
  * The module's memory holds a window of the bytes. Each is copied once, as a scan comes to it, and a document of any size takes 64 kB.
  *
- * If it fails: a processor without AVX has no such steps; then it is done in JavaScript.
+ * If it fails: where the runtime does not take the module (`validate`), it is done in JavaScript.
  */
 import { isEscapable, isHexDigit, type StringText, textIn } from './json-bytes.ts'
 import { JSON_TEXT_WASM } from './json-text.gen.ts'

@@ -34,8 +34,8 @@ const WINDOWS = Object.keys(WINDOW_LENGTH_MS) as WindowName[]
 export function createCounterNews({ counters, findKey, findUser }: CounterNewsDeps): CounterNews {
   /** Empty: neither key nor payer is counted, or nothing was used (a refusal), so there is nothing to tell. */
   function durableCounters(receipt: FlushedReceipt, key: ApiKey | null): string[] {
-    const { keyId, userId, subscriptionId, billingType } = receipt
-    if (receipt.usedNothing) return []
+    const { keyId, userId, subscriptionId, billingType, usedNothing } = receipt
+    if (usedNothing) return []
     const ofKey = key && hasDurableLimits(key) ? DURABLE.map((name) => keyCounter(key.id, name)) : []
     if (billingType === 'key' && keyId) return [...ofKey, fundsCounter({ kind: 'key', id: keyId })]
     if (billingType === 'subscription' && subscriptionId) return [...ofKey, ...countersOf(subscriptionId)]

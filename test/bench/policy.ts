@@ -2,8 +2,8 @@
  * What the gateway decides and notes for each request, without sockets: bun test/bench/policy.ts
  *
  * Steps of the relay on one request, called as the relay calls them: a chat completion of 1.3 kB with an answer of 2 kB, one account, no limits
- * of the key's own. CPU, median of 9 rounds of 20,000 requests. Hot: the same in a process that also serves sockets takes about twice as long,
- * as code and data then come from further away. The key's hash is bench `keys`, the record's way to the database bench `flush`.
+ * of the key's own. CPU, median of 9 rounds of 20,000 requests. Hot: in a process that also serves sockets the same takes several times as long.
+ * The key's hash is bench `keys`, the record's way to the database bench `flush`.
  */
 import { builtInPrices } from '../../src/core/built-in-prices.ts'
 import { isDenial } from '../../src/core/denial.ts'
@@ -56,12 +56,12 @@ deps.accept = (receipt) => {
 }
 
 /** A request as it is right before its first try: everything that a step may ask of it is there. */
-const model = await heldExchange()
-const { call } = model
+const sample = await heldExchange()
+const { call } = sample
 const { protocol, operation } = call
 
 const fresh = (): Exchange => ({
-  ...model,
+  ...sample,
   id: newId(deps.nowMs()),
   admission: null,
   attempts: [],
@@ -72,7 +72,6 @@ const fresh = (): Exchange => ({
   account: null,
   slot: null,
   settled: false,
-  clientGone: false,
 })
 
 const ANSWERED = { ending: 'completed', httpStatus: 200, errorCode: null, errorMessage: null } as const
