@@ -3,9 +3,14 @@ import { join } from 'node:path'
 
 const ROOT = join(import.meta.dir, '..')
 const LIMIT = 'BUN_CONFIG_MAX_HTTP_REQUESTS'
+const JIT = {
+  BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: '64000',
+  BUN_JSC_thresholdForFTLOptimizeSoon: '1000',
+}
 
 async function runMain(args: string[], environment: Record<string, string> = {}) {
-  const { [LIMIT]: _, ...inherited } = process.env
+  const ours = new Set([LIMIT, ...Object.keys(JIT)])
+  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.has(name)))
   const preload = `--preload=${join(ROOT, 'test/fixtures/main-with-toy-cli.ts')}`
   const child = Bun.spawn([process.execPath, preload, 'src/main.ts', ...args], {
     cwd: ROOT,
@@ -24,9 +29,12 @@ test('the process lifts the limit of 256 upstream requests before it does anythi
   expect(code).toBe(7)
 })
 
-test("an operator's own limit is kept, and costs no second start", async () => {
-  const { pid, out } = await runMain(['version'], { [LIMIT]: '1000' })
-  expect(out).toEqual([{ pid, limit: '1000' }, { argv: ['version'] }])
+test("an operator's own settings of the runtime are kept; with all of them there is no second start", async () => {
+  const some = await runMain(['version'], { [LIMIT]: '1000' })
+  const twice = { pid: some.pid, limit: '1000' }
+  expect(some.out).toEqual([twice, twice, { argv: ['version'] }])
+  const all = await runMain(['version'], { [LIMIT]: '1000', ...JIT })
+  expect(all.out).toEqual([{ pid: all.pid, limit: '1000' }, { argv: ['version'] }])
 })
 
 test('a rejection that nobody awaits is logged in one line and the gateway lives on', async () => {
