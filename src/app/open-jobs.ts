@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { JOBS, type JobDeps } from '../jobs/jobs.ts'
 import { startJobs } from '../jobs/run-jobs.ts'
 import { systemClock } from '../lib/clock.ts'
+import { openProgramPages } from '../lib/program-pages.ts'
 import { createFoundRecords } from './found-records.ts'
 import type { Ground } from './ground.ts'
 import type { OpenedInstance } from './open-instance.ts'
@@ -26,6 +27,7 @@ export async function openJobs(ground: Ground, { relay, instance, currentConfig 
     timeZone: config.timezone,
     refreshTokens: () => relay.credentials.refreshDue(Iterator.from(pool.entries()).map(({ account }) => account)),
     retentionDays: async () => (await currentConfig()).retentionDays,
+    releaseProgramPages: openProgramPages().release,
     adoptJournals: relay.records.receipts.adopt,
     onRecordsFound: createFoundRecords(relay.telemetry, relay.records.statistics.loader),
   }

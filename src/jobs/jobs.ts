@@ -19,6 +19,8 @@ export interface JobDeps extends RunnerDeps {
   instance: { id: string; silentMs: number }
   /** Ends requests of this instance that are far beyond their time limit; how many (USE-3). */
   endOverdue(): number
+  /** Code that ran at the start and not since leaves memory (`lib/program-pages.ts`). */
+  releaseProgramPages(): void
   /** Usage journals of siblings that have died; how many records were in them (OPS-1). */
   adoptJournals(): Promise<number>
   /** Records came into the database of which nothing else in this process has heard. */
@@ -99,6 +101,16 @@ export const JOBS: readonly Job<JobDeps>[] = [
     async run({ endOverdue }) {
       const ended = endOverdue()
       return ended === 0 ? null : { ended }
+    },
+  },
+  {
+    // A start leaves most of it behind, and so do the JIT's compilers, whenever they have run.
+    name: 'release program pages',
+    everyMs: MINUTE / 4,
+    leaderOnly: false,
+    async run({ releaseProgramPages }) {
+      releaseProgramPages()
+      return null
     },
   },
 ]

@@ -29,8 +29,15 @@ const run = (name: string, deps: Partial<JobDeps> = {}) =>
 describe('the table of jobs', () => {
   test('what changes the shared database is done by one instance; what is an instance’s own by each (OPS-4)', () => {
     const own = JOBS.filter(({ leaderOnly }) => !leaderOnly).map(({ name }) => name)
-    expect(own).toEqual(['refresh tokens', 'adopt usage journals', 'end overdue requests'])
+    expect(own).toEqual(['refresh tokens', 'adopt usage journals', 'end overdue requests', 'release program pages'])
     expect(new Set(JOBS.map(({ name }) => name)).size).toBe(JOBS.length)
+  })
+
+  test('code that ran at the start leaves memory within a quarter of a minute, and is not worth a line of the log', async () => {
+    expect(jobNamed('release program pages').everyMs).toBe(15_000)
+    let released = 0
+    expect(await run('release program pages', { releaseProgramPages: () => released++ })).toBeNull()
+    expect(released).toBe(1)
   })
 
   test('tokens are refreshed by a job of every minute, five tries before they expire; a quiet turn is not logged (ACC-10)', async () => {
