@@ -54,7 +54,7 @@ export function createRelayControl(input: RelayControlInput): RelayControl {
       settings.onClientDisconnect = 'abort'
       for (const exchange of live) {
         exchange.clientGone = true
-        exchange.onClientGone?.()
+        exchange.clientWatcher?.clientLeft()
       }
     },
   }

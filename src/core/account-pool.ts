@@ -321,9 +321,13 @@ function firstOfTier(tier: Tier, input: ChooseInput, suspects: boolean): PoolEnt
 
 /** The least recently used account of a kind that this request may still use. Almost always the top of the heap. */
 function firstOf(kind: PoolKind, input: ChooseInput, suspects: boolean): PoolEntry | null {
-  for (const entry of kind.ready.inOrder()) {
-    if (input.excluded.has(entry.account.id) || input.blockedFor?.(entry)) continue
-    if ((input.suspect?.(entry) ?? false) === suspects) return entry
-  }
+  const top = kind.ready.peek()
+  if (top === undefined || mayUse(top, input, suspects)) return top ?? null
+  for (const entry of kind.ready.inOrder()) if (mayUse(entry, input, suspects)) return entry
   return null
+}
+
+function mayUse(entry: PoolEntry, input: ChooseInput, suspects: boolean): boolean {
+  if (input.excluded.has(entry.account.id) || input.blockedFor?.(entry)) return false
+  return (input.suspect?.(entry) ?? false) === suspects
 }

@@ -10,7 +10,7 @@ import { deny } from '../core/denial.ts'
 import type { ProtocolId } from '../core/platform.ts'
 import { newId } from '../lib/ids.ts'
 import { OPERATIONS } from '../protocols/operations.ts'
-import type { Operation, RequestTarget } from '../protocols/protocol.ts'
+import type { Operation, Protocol, RequestTarget } from '../protocols/protocol.ts'
 import { PROTOCOLS } from '../protocols/table.ts'
 import type { Call } from '../relay/exchange.ts'
 import type { KeyInfo } from '../relay/key-info.ts'
@@ -89,17 +89,28 @@ export function relayRoutes({ relay, models, keyInfo, clientAddress }: RelayRout
 
 /** `path`: of a route without variables. */
 function createToCall(app: { server: AddressSource | null }, clientAddress: ClientAddress) {
-  return (request: Request, operation: Operation, version: string, path?: string): Call => {
-    const target = targetOf(request, path)
-    return {
-      request,
-      target,
-      protocol: PROTOCOLS[operation.protocol],
-      operation,
-      version,
-      address: () => clientAddress(request, app.server),
-      queryKey: takeQueryKey(target),
-    }
+  return (request: Request, operation: Operation, version: string, path?: string): Call =>
+    new ClientCall(clientAddress, app, request, operation, version, targetOf(request, path))
+}
+
+class ClientCall implements Call {
+  readonly protocol: Protocol
+  readonly queryKey: string | null
+
+  constructor(
+    private readonly clientAddress: ClientAddress,
+    private readonly app: { server: AddressSource | null },
+    readonly request: Request,
+    readonly operation: Operation,
+    readonly version: string,
+    readonly target: RequestTarget,
+  ) {
+    this.protocol = PROTOCOLS[operation.protocol]
+    this.queryKey = takeQueryKey(target)
+  }
+
+  address(): string | null {
+    return this.clientAddress(this.request, this.app.server)
   }
 }
 

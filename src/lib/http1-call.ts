@@ -6,7 +6,7 @@ import type { Http1Connection, ResponseSink } from './http1-connection.ts'
 import type { Dialling } from './http1-dial.ts'
 import { Http1Error } from './http1-error.ts'
 import type { Http1Head } from './http1-head.ts'
-import type { Pool } from './http1-pool.ts'
+import type { Entrant, Pool } from './http1-pool.ts'
 import { type Http1Request, type Http1Route, requestHead } from './http1-request.ts'
 
 export interface CallSink {
@@ -49,7 +49,7 @@ export function startCall(deps: CallDeps, request: Http1Request, sink: CallSink)
     return failedCall(error, sink)
   }
   const call = new ClientCall(deps, { route, method: request.method, head }, request.body, sink)
-  deps.pool.enter(route.target.key, () => call.start())
+  deps.pool.enter(route.target.key, call)
   return call
 }
 
@@ -60,7 +60,7 @@ interface Asked {
   head: string
 }
 
-class ClientCall implements Http1Call, ResponseSink {
+class ClientCall implements Http1Call, ResponseSink, Entrant {
   private state: 'waiting' | 'running' | 'over' = 'waiting'
   private dialling: Dialling | null = null
   private connection: Http1Connection | null = null

@@ -73,7 +73,10 @@ const LENGTH = /^\d{1,15}$/
 /** Repeated fields stand joined with commas; every one of them must say the same. */
 function contentLengthOf(value: string | null): number | null {
   if (value === null) return null
-  if (LENGTH.test(value)) return Number(value)
+  return LENGTH.test(value) ? Number(value) : repeatedLength(value)
+}
+
+function repeatedLength(value: string): number {
   const [length = '', ...others] = value.split(',').map((one) => one.trim())
   if (!LENGTH.test(length) || others.some((other) => other !== length)) {
     throw new Http1Error('protocol', 'malformed or contradictory content-length')
@@ -92,7 +95,8 @@ function hasToken(value: string | null, token: string): boolean {
   const lower = value.toLowerCase()
   // Nearly always there is only one.
   if (!lower.includes(',')) return lower === token
-  return lower.split(',').some((one) => one.trim() === token)
+  for (const one of lower.split(',')) if (one.trim() === token) return true
+  return false
 }
 
 function keepAliveMsOf(value: string | null): number | null {

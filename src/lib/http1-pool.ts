@@ -9,8 +9,8 @@ export interface Pool<T> {
   put(key: string, item: T, untilMs: number): void
   /** It closed by itself. */
   remove(key: string, item: T): void
-  /** Takes a place among the requests to this origin, now or when one comes free: then `start` is called. */
-  enter(key: string, start: () => void): void
+  /** Takes a place among the requests to this origin, now or when one comes free: then it is started. */
+  enter(key: string, entrant: Entrant): void
   leave(key: string): void
   /** Forgets what has been idle for too long, or all when `nowMs` is infinite. */
   sweep(nowMs: number): void
@@ -18,11 +18,15 @@ export interface Pool<T> {
   readonly active: number
 }
 
+export interface Entrant {
+  start(): void
+}
+
 interface Origin<T> {
   /** Oldest first. */
   idle: { item: T; untilMs: number }[]
   active: number
-  waiting: (() => void)[]
+  waiting: Entrant[]
 }
 
 export interface PoolOptions<T> {
@@ -77,19 +81,19 @@ export function createPool<T>(options: PoolOptions<T>): Pool<T> {
       origin.idle = origin.idle.filter((entry) => entry.item !== item)
       forget(key, origin)
     },
-    enter(key, start) {
+    enter(key, entrant) {
       const origin = originOf(key)
       if (origin.active >= options.mostActivePerOrigin) {
-        origin.waiting.push(start)
+        origin.waiting.push(entrant)
         return
       }
       origin.active++
-      start()
+      entrant.start()
     },
     leave(key) {
       const origin = originOf(key)
       const next = origin.waiting.shift()
-      if (next) next()
+      if (next) next.start()
       else {
         origin.active--
         forget(key, origin)

@@ -64,7 +64,8 @@ export function nodeOfKey<Name extends string>(
   while (end < bytes.length && bytes[end] !== QUOTE && bytes[end] !== BACKSLASH) end++
   if (bytes[end] !== BACKSLASH) return null
   const text = readStringAt(bytes, start - 1)
-  return keys.find((key) => key.text === text)?.node ?? null
+  for (const key of keys) if (key.text === text) return key.node
+  return null
 }
 
 /** Where the element at `index` of an array leads to. `parent`: what is wanted of the array. */

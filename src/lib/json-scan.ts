@@ -62,7 +62,7 @@ export function createJsonScanner<Name extends string>(paths: Readonly<Record<Na
   const nothing = Object.fromEntries(root.below.map((name) => [name, NONE])) as Record<Name, Span[]>
   return (bytes) => {
     const scan = { fault: null, at: 0, root: { start: 0, end: -1 }, found: { ...nothing }, superseded: {} }
-    withText(bytes, (text) => scanDocument(bytes, text, root, scan))
+    withText(bytes, { bytes, root, scan }, scanDocument)
     return scan
   }
 }
@@ -77,7 +77,14 @@ interface Walk {
   node: PathNode | null
 }
 
-function scanDocument(bytes: Uint8Array, text: StringText, root: PathNode, scan: JsonScan<string>): void {
+interface Wanted {
+  bytes: Uint8Array
+  root: PathNode
+  /** To be filled in. */
+  scan: JsonScan<string>
+}
+
+function scanDocument({ bytes, root, scan }: Wanted, text: StringText): void {
   const walk: Walk = { bytes, text, scan, depth: -1, node: root }
   let pos = spaceEnd(bytes, startsWithMark(bytes) ? 3 : 0)
   scan.root.start = pos

@@ -20,13 +20,14 @@ const compiled = compile()
 
 /**
  * The text of a document that is read from its beginning to its end. All share one window: nobody else may begin to read before `read` returns.
- * The document itself is let go of then; up to 64 kB of it stay in the window until the next.
+ * The document itself is let go of then; up to 64 kB of it stay in the window until the next. `context`: what `read` needs besides, so that it
+ * need not be made anew for each document.
  */
-export function withText<T>(bytes: Uint8Array, read: (text: StringText) => T): T {
-  if (compiled === null) return read(textIn(bytes))
+export function withText<C, T>(bytes: Uint8Array, context: C, read: (context: C, text: StringText) => T): T {
+  if (compiled === null) return read(context, textIn(bytes))
   compiled.open(bytes)
   try {
-    return read(compiled)
+    return read(context, compiled)
   } finally {
     compiled.open(NO_BYTES)
   }

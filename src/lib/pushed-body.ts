@@ -66,16 +66,19 @@ export class PushedBody {
   private deliver(chunk: Uint8Array): void {
     try {
       const wait = (this.consumer as OnChunk)(chunk)
-      if (!wait) return
-      this.waiting = true
-      this.source.pause()
-      wait.then(
-        () => this.proceed(),
-        (error) => this.giveUp(error),
-      )
+      if (wait) this.waitFor(wait)
     } catch (error) {
       this.giveUp(error)
     }
+  }
+
+  private waitFor(consumed: Promise<unknown>): void {
+    this.waiting = true
+    this.source.pause()
+    consumed.then(
+      () => this.proceed(),
+      (error) => this.giveUp(error),
+    )
   }
 
   private giveUp(error: unknown): void {

@@ -2,7 +2,7 @@
  * Time limits for many things at once: one coarse timer looks at all of them, so that a chunk of a stream costs one assignment
  * instead of a timer re-armed (5,000 streams × 20 events/s would re-arm 100,000 timers a second).
  *
- * A limit fires between its time and one sweep (default 250 ms) later. Timing out is the owner's business: `fire` must not throw.
+ * A limit fires between its time and one sweep (default 250 ms) later. Timing out is the owner's business.
  */
 export interface Watched {
   /** Resets the idle limit: something happened. */
@@ -16,8 +16,13 @@ export interface Watched {
   stop(): void
 }
 
+/** Whoever has the limits. `fire` must not throw. */
+export interface Timed {
+  fire(limit: 'idle' | 'deadline'): void
+}
+
 export interface Watchdog {
-  watch(fire: (limit: 'idle' | 'deadline') => void): Watched
+  watch(timed: Timed): Watched
   /** Called by the timer; tests call it themselves with a manual clock. */
   sweep(): void
   readonly size: number
@@ -38,7 +43,7 @@ class Entry implements Watched {
   constructor(
     private readonly entries: Set<Entry>,
     private readonly nowMs: () => number,
-    readonly fire: (limit: 'idle' | 'deadline') => void,
+    readonly timed: Timed,
   ) {
     this.touchedAtMs = nowMs()
   }
@@ -80,10 +85,10 @@ export function createWatchdog(options: { nowMs: () => number; sweepEveryMs?: nu
       }
       if (entry.deadlineMs > 0 && nowMs >= entry.deadlineMs) {
         entries.delete(entry)
-        entry.fire('deadline')
+        entry.timed.fire('deadline')
       } else if (entry.idleMs > 0 && nowMs - entry.touchedAtMs >= entry.idleMs) {
         entries.delete(entry)
-        entry.fire('idle')
+        entry.timed.fire('idle')
       } else if (entry.tick && nowMs - Math.max(entry.touchedAtMs, entry.quietTickedMs) >= entry.quietMs) {
         entry.quietTickedMs = nowMs
         entry.tick()
@@ -92,8 +97,8 @@ export function createWatchdog(options: { nowMs: () => number; sweepEveryMs?: nu
   }
 
   return {
-    watch(fire) {
-      const entry = new Entry(entries, options.nowMs, fire)
+    watch(timed) {
+      const entry = new Entry(entries, options.nowMs, timed)
       entries.add(entry)
       return entry
     },

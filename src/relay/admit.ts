@@ -4,12 +4,13 @@
  * On a single instance nothing here awaits.
  */
 import { type Denial, deny, isDenial } from '../core/denial.ts'
+import type { ApiKey, Group } from '../core/entities.ts'
 import { estimateHold, estimateTokens } from '../core/estimate.ts'
 import { type PriceBook, type ResolvedPrice, resolvePrice } from '../core/price-index.ts'
-import { choosePayer } from '../core/quota.ts'
+import { choosePayer, type Payer } from '../core/quota.ts'
 import type { Subscription } from '../core/subscription.ts'
 import { totalTokens } from '../core/usage.ts'
-import type { Admission, Limiter, Spend } from '../state/limiter.ts'
+import type { Admission, AdmissionRequest, Limiter, Spend } from '../state/limiter.ts'
 import { type Exchange, platformOf } from './exchange.ts'
 import type { RelaySettings } from './settings.ts'
 
@@ -35,14 +36,33 @@ export function admit(deps: AdmitDeps, exchange: Exchange): Denial | null | Prom
   if (price === null && deps.settings.unpricedModels === 'deny' && exchange.call.operation.metered) {
     return deny('model_unpriced', `There is no price for the model: ${(exchange.inspected?.model ?? '').slice(0, 200)}`)
   }
-  const taken = deps.limiter.admit({
-    requestId: exchange.id,
-    key,
-    payer,
-    subscriptionLimits: payer.kind === 'subscription' ? group : null,
-    estimate: () => estimate(deps, exchange, price),
-  })
-  return taken instanceof Promise ? taken.then((answer) => keep(exchange, answer)) : keep(exchange, taken)
+  const taken = deps.limiter.admit(new Asked(deps, exchange, payer, price))
+  return taken instanceof Promise ? keepLater(exchange, taken) : keep(exchange, taken)
+}
+
+class Asked implements AdmissionRequest {
+  readonly requestId: string
+  readonly key: ApiKey
+  readonly subscriptionLimits: Group | null
+
+  constructor(
+    private readonly deps: AdmitDeps,
+    private readonly exchange: Exchange,
+    readonly payer: Payer,
+    private readonly price: ResolvedPrice | null,
+  ) {
+    this.requestId = exchange.id
+    this.key = exchange.policy.key
+    this.subscriptionLimits = payer.kind === 'subscription' ? exchange.group : null
+  }
+
+  estimate(): Spend {
+    return estimate(this.deps, this.exchange, this.price)
+  }
+}
+
+async function keepLater(exchange: Exchange, taken: Promise<Admission | Denial>): Promise<Denial | null> {
+  return keep(exchange, await taken)
 }
 
 function keep(exchange: Exchange, taken: Admission | Denial): Denial | null {

@@ -9,7 +9,7 @@ import type { ByteFilter, Framing, Gate, Meter, Reading } from '../protocols/pro
 import type { Health } from '../state/health.ts'
 import { servedFamily } from './choose-input.ts'
 import { nameInAnswers } from './envelope.ts'
-import { type Exchange, elapsedMs, keepAttemptUsage } from './exchange.ts'
+import { type Exchange, elapsedMs, keepAttemptUsage, type Progress, type ProgressSource } from './exchange.ts'
 import { streamHeaders } from './headers.ts'
 import { letGoOfBody } from './read-body.ts'
 import type { RelaySettings } from './settings.ts'
@@ -23,18 +23,27 @@ interface AnswerDeps extends SettleDeps {
   health: Health
 }
 
-export async function answerStream(
+/** Begins to read; `tap.decided` of what it gives says when there is something to answer. */
+export function receiveStream(
   deps: AnswerDeps,
   exchange: Exchange,
   call: TimedCall,
   answer: UpstreamAnswer,
   framing: Framing,
-): Promise<Response | Failure> {
+): RelayedStream {
   const relayed = new RelayedStream(deps, exchange, call, answer, framing)
-  const { tap } = relayed
-  exchange.onClientGone = () => tap.clientLeft()
-  if (exchange.clientGone) tap.clientLeft()
-  if ((await tap.decided) === 'fault') {
+  exchange.clientWatcher = relayed.tap
+  if (exchange.clientGone) relayed.tap.clientLeft()
+  return relayed
+}
+
+export function answerStream(
+  relayed: RelayedStream,
+  answer: UpstreamAnswer,
+  decision: 'commit' | 'fault',
+): Response | Failure {
+  const { deps, exchange, call, framing, tap } = relayed
+  if (decision === 'fault') {
     call.stop()
     call.abort('fault before the first content')
     keepAttemptUsage(exchange, relayed.meter.read())
@@ -44,9 +53,9 @@ export async function answerStream(
       : failureOfStreamError(tap.faultError)
   }
   letGoOfBody(deps, exchange)
-  exchange.progress = () => ({ reading: relayed.meter.read(), relayedBytes: tap.contentBytes })
+  exchange.progress = relayed
   call.streaming()
-  keepAlive(deps, exchange, call, (bytes) => tap.keepAlive(bytes))
+  keepAlive(deps, exchange, call, tap)
   const type = framing === 'json-array' ? 'application/json' : 'text/event-stream'
   const headers = streamHeaders(answer.headers, exchange.id, deps.settings.maxRetryAfterMs, type)
   exchange.recording?.noteAnswer(Object.entries(headers))
@@ -54,7 +63,7 @@ export async function answerStream(
 }
 
 /** A request's stream: the tap, what it is given and whom it tells. One object, as there is one for each stream under way. */
-class RelayedStream implements TapInput {
+export class RelayedStream implements TapInput, ProgressSource {
   readonly body: UpstreamBody
   readonly meter: Meter
   readonly gate: Gate
@@ -78,6 +87,10 @@ class RelayedStream implements TapInput {
     this.commitWaitMs = deps.settings.commitWaitMs
     // Last: it begins to read.
     this.tap = createTap(this)
+  }
+
+  soFar(): Progress {
+    return { reading: this.meter.read(), relayedBytes: this.tap.contentBytes }
   }
 
   touch(): void {
@@ -176,7 +189,10 @@ function transformOf(exchange: Exchange, framing: Framing): ByteFilter | null {
     steps.push(createModelRewriter({ framing, paths, from, to: inspected.model }))
   }
   const [first, second] = steps
-  if (!first || !second) return first ?? null
+  return first && second ? chained(first, second) : (first ?? null)
+}
+
+function chained(first: ByteFilter, second: ByteFilter): ByteFilter {
   return {
     push: (chunk) => second.push(first.push(chunk)),
     end: () => Buffer.concat([second.push(first.end()), second.end()]),
@@ -184,11 +200,11 @@ function transformOf(exchange: Exchange, framing: Framing): ByteFilter | null {
 }
 
 /** REL-15: comments for OpenAI shapes, pings for Anthropic, nothing for Gemini; the protocol knows which. */
-function keepAlive(deps: AnswerDeps, exchange: Exchange, call: TimedCall, write: (bytes: Uint8Array) => void): void {
+function keepAlive(deps: AnswerDeps, exchange: Exchange, call: TimedCall, tap: Tap): void {
   const seconds = exchange.policy.key.sseKeepaliveSeconds
   const quietMs = seconds === null ? deps.settings.sseKeepaliveMs : seconds * 1000
   const text = exchange.call.protocol.keepAlive
   if (quietMs === 0 || text === null) return
   const bytes = new TextEncoder().encode(text)
-  call.watched.every(quietMs, () => write(bytes))
+  call.watched.every(quietMs, () => tap.keepAlive(bytes))
 }

@@ -20,14 +20,22 @@ interface AnswerDeps extends SettleDeps {
   health: Health
 }
 
-export async function answerWhole(
+/** Null: it broke, or is larger than an answer may be. */
+export function receiveWhole(deps: AnswerDeps, call: TimedCall, answer: UpstreamAnswer): Promise<Uint8Array | null> {
+  call.streaming()
+  return answer.body.bytes(deps.settings.maxAnswerBytes).catch(nothing)
+}
+
+const nothing = () => null
+
+/** `body`: as received. */
+export function answerWhole(
   deps: AnswerDeps,
   exchange: Exchange,
   call: TimedCall,
   answer: UpstreamAnswer,
-): Promise<Response | Failure> {
-  call.streaming()
-  const body = await answer.body.bytes(deps.settings.maxAnswerBytes).catch(() => null)
+  body: Uint8Array | null,
+): Response | Failure {
   call.stop()
   if (body === null || !looksLikeJson(body)) {
     call.abort('answer is not usable')

@@ -12,8 +12,8 @@ import { requestEdits, splice } from '../protocols/splice.ts'
 import type { Envelope, Provider } from '../providers/provider.ts'
 import { providerFor } from '../providers/table.ts'
 import type { Health } from '../state/health.ts'
-import { answerStream } from './answer-stream.ts'
-import { answerWhole, passError } from './answer-whole.ts'
+import { answerStream, receiveStream } from './answer-stream.ts'
+import { answerWhole, passError, receiveWhole } from './answer-whole.ts'
 import { unwrap } from './envelope.ts'
 import type { Exchange } from './exchange.ts'
 import { upstreamHeaders, upstreamRequestIdOf } from './headers.ts'
@@ -31,28 +31,36 @@ export interface AttemptDeps extends SettleDeps {
   health: Health
 }
 
-/** `served`: the upstream did its work; otherwise the client's own fault was passed on. */
+/** `served`: the upstream did its work; otherwise the client's own fault was passed on. `secret`: what it was tried with. */
 export type Attempted =
   | { kind: 'response'; response: Response; served: boolean }
-  | { kind: 'failure'; failure: Failure }
+  | { kind: 'failure'; failure: Failure; secret: string | null }
 
 /** The part of an error body that is read; the rest is not worth waiting for. */
 const MOST_ERROR_BYTES = 1_048_576
 
-export async function attempt(deps: AttemptDeps, exchange: Exchange, choice: Choice): Promise<Attempted> {
-  const { account } = choice.entry
-  const given = deps.credentials.secretOf(account)
+export function attempt(deps: AttemptDeps, exchange: Exchange, choice: Choice): Promise<Attempted> {
+  const secret = deps.credentials.secretOf(choice.entry.account)
   // The usual case is a secret at hand: no turn of the event loop for it.
-  const secret = given instanceof Promise ? await given : given
-  const first = beginTry(exchange, choice, secret)
-  const result = endTry(first, await tryAccount(deps, exchange, first))
-  if (result.kind === 'response' || result.failure.status !== 401 || secret === null || exchange.clientGone)
-    return result
-  // ACC-6: a token that was turned down is refreshed once, and the same account is asked again; an API key has no other.
-  const other = await deps.credentials.refreshAfter401(account, secret)
-  if (other === null) return result
-  const second = beginTry(exchange, choice, other)
-  return endTry(second, await tryAccount(deps, exchange, second))
+  return secret instanceof Promise
+    ? attemptLater(deps, exchange, choice, secret)
+    : tryAccount(deps, exchange, beginTry(exchange, choice, secret))
+}
+
+async function attemptLater(deps: AttemptDeps, exchange: Exchange, choice: Choice, secret: Promise<string | null>) {
+  return tryAccount(deps, exchange, beginTry(exchange, choice, await secret))
+}
+
+/** ACC-6: a token that was turned down is refreshed once, and the same account is asked again; an API key has no other. */
+export async function attemptAfter401(
+  deps: AttemptDeps,
+  exchange: Exchange,
+  choice: Choice,
+  turnedDown: Extract<Attempted, { kind: 'failure' }>,
+): Promise<Attempted> {
+  if (turnedDown.secret === null) return turnedDown
+  const other = await deps.credentials.refreshAfter401(choice.entry.account, turnedDown.secret)
+  return other === null ? turnedDown : tryAccount(deps, exchange, beginTry(exchange, choice, other))
 }
 
 interface Try {
@@ -80,45 +88,47 @@ function noteAnswer(exchange: Exchange, { record, startedAt }: Try, { status, he
   record.durationMs = Math.round(performance.now() - startedAt)
 }
 
-function endTry({ choice, secret, startedAt, record }: Try, result: Attempted): Attempted {
-  if (result.kind === 'failure') {
-    result.failure = scrubFailure(result.failure, choice.entry.account, secret)
-    record.reason = result.failure.cause
-    record.status ??= result.failure.status
-    record.durationMs = Math.round(performance.now() - startedAt)
-  }
-  return result
+function failed({ choice, secret, startedAt, record }: Try, failure: Failure): Attempted {
+  record.reason = failure.cause
+  record.status ??= failure.status
+  record.durationMs = Math.round(performance.now() - startedAt)
+  return { kind: 'failure', failure: scrubFailure(failure, choice.entry.account, secret), secret }
 }
 
 async function tryAccount(deps: AttemptDeps, exchange: Exchange, current: Try): Promise<Attempted> {
   const { choice, secret } = current
   const { account } = choice.entry
   const provider = providerFor(account.platform, account.type)
-  if (!provider || secret === null) return failed(credentialFailure(deps.credentials.troubleOf(account)))
+  if (!provider || secret === null) return failed(current, credentialFailure(deps.credentials.troubleOf(account)))
   const request = toUpstreamRequest(exchange, choice, provider, secret)
   if (provider.envelope?.signing && !(await sign(deps, account, provider.envelope.signing, request))) {
-    return failed(credentialFailure(null))
+    return failed(current, credentialFailure(null))
   }
   const call = startTimedCall(deps, exchange, account, request)
-  const answer = await call.answer
-  if ('cause' in answer) {
-    call.stop()
-    return failed(answer)
+  let answer: UpstreamAnswer
+  try {
+    answer = await call.answer
+  } catch (error) {
+    return failed(current, call.failed(error))
   }
+  call.answered()
   noteAnswer(exchange, current, answer)
   noteWindows(deps, account, provider, answer)
-  if (answer.status < 200 || answer.status > 299) {
-    return judgeStatus(deps, exchange, call, answer, { provider, model: choice.upstreamModel, account, secret })
-  }
+  if (answer.status < 200 || answer.status > 299) return judgeStatus(deps, exchange, call, answer, provider, current)
   const framing = framingOf(exchange, answer)
   const about = { operation: exchange.call.operation, modelId: choice.upstreamModel }
   const plain = provider.envelope ? unwrap(provider.envelope, about, { call, answer }) : answer
-  const result =
-    framing === 'json'
-      ? await answerWhole(deps, exchange, call, plain)
-      : await answerStream(deps, exchange, call, plain, framing)
+  let result: Response | Failure
+  if (framing === 'json') {
+    const body = await receiveWhole(deps, call, plain)
+    result = answerWhole(deps, exchange, call, plain, body)
+  } else {
+    const stream = receiveStream(deps, exchange, call, plain, framing)
+    const decision = await stream.tap.decided
+    result = answerStream(stream, plain, decision)
+  }
   if (result instanceof Response) return { kind: 'response', response: result, served: true }
-  return failed(withLimit(deps, result, answer, { provider, model: choice.upstreamModel }))
+  return failed(current, withLimit(deps, result, answer, { provider, model: choice.upstreamModel }))
 }
 
 /** A limit that was told inside a 200: of when and for what it ends only the headers can tell. */
@@ -129,12 +139,9 @@ function withLimit(
   { provider, model }: { provider: Provider; model: string },
 ): Failure {
   if (failure.cause !== 'rate_limited') return failure
-  const header = (name: string) => answer.headers.get(name)
-  const said = { status: answer.status, header, body: null, model, nowMs: deps.nowMs() }
+  const said = { status: answer.status, header: headerOf(answer), body: null, model, nowMs: deps.nowMs() }
   return { ...failure, told: provider.readLimit(said) }
 }
-
-const failed = (failure: Failure): Attempted => ({ kind: 'failure', failure })
 
 /** A refresh that is tried again later keeps the account out until then; what only a person can mend is an error (ACC-10). */
 function credentialFailure(trouble: Trouble | null): Failure {
@@ -169,8 +176,7 @@ function toUpstreamBody(exchange: Exchange, choice: Choice, provider: Provider):
   const { call, inspected, body } = exchange
   if (!inspected) return body
   if (provider.envelope) {
-    const header = (name: string) => call.request.headers.get(name)
-    return provider.envelope.request({ operation: call.operation, body, header })
+    return provider.envelope.request({ operation: call.operation, body, header: headerOf(call.request) })
   }
   const edits = requestEdits(body, inspected, {
     upstreamModel: choice.upstreamModel,
@@ -205,9 +211,13 @@ function framingOf(exchange: Exchange, answer: UpstreamAnswer): 'sse' | 'json' |
 
 /** Every answer may tell how full the account's windows are (ACC-11). */
 function noteWindows(deps: AttemptDeps, account: Account, provider: Provider, answer: UpstreamAnswer): void {
-  const header = (name: string) => answer.headers.get(name)
-  const snapshot = provider.readSnapshot?.({ header, nowMs: deps.nowMs() })
+  if (!provider.readSnapshot) return
+  const snapshot = provider.readSnapshot({ header: headerOf(answer), nowMs: deps.nowMs() })
   if (snapshot) deps.health.noteSnapshot(account.id, snapshot)
+}
+
+function headerOf({ headers }: { headers: { get(name: string): string | null } }): (name: string) => string | null {
+  return (name) => headers.get(name)
 }
 
 /** Not a success: read what it says, and either pass the client's own fault on or report a failure (REL-12). */
@@ -216,22 +226,24 @@ async function judgeStatus(
   exchange: Exchange,
   call: TimedCall,
   answer: UpstreamAnswer,
-  about: { provider: Provider; model: string; account: Account; secret: string },
+  provider: Provider,
+  current: Try,
 ): Promise<Attempted> {
-  const header = (name: string) => answer.headers.get(name)
-  const said = scrubBytes(await readErrorBytes(answer), about.account, about.secret)
+  const { choice, secret } = current
+  const header = headerOf(answer)
+  const said = scrubBytes(await readErrorBytes(answer), choice.entry.account, secret)
   const sent = { status: answer.status, header, body: said }
   call.stop()
-  const { status, body } = about.provider.envelope?.error(sent) ?? sent
+  const { status, body } = provider.envelope?.error(sent) ?? sent
   const error = exchange.call.protocol.readError(status, body)
   const listed = exchange.account?.customErrorCodes
   const cause = listed && !listed.includes(status) ? 'masked_status' : causeOfStatus(status)
   const limited = cause === 'rate_limited' || cause === 'overloaded' || status === 503
   const told = limited
-    ? about.provider.readLimit({ status, header, body: parsed(body), model: about.model, nowMs: deps.nowMs() })
+    ? provider.readLimit({ status, header, body: parsed(body), model: choice.upstreamModel, nowMs: deps.nowMs() })
     : null
   const failure: Failure = { cause, status, error, told }
-  if (judge(failure).next !== 'pass') return failed(failure)
+  if (judge(failure).next !== 'pass') return failed(current, failure)
   const response = passError(deps, exchange, { ...answer, status }, body, error)
   return { kind: 'response', response, served: false }
 }

@@ -57,7 +57,8 @@ export function authenticate(deps: AuthenticateDeps, call: Call, nowMs: number):
 function platformFor({ protocol }: Call, { key }: KeyPolicy, group: Group | null): Platform {
   const { platform, platforms } = protocol
   if (group) return platforms.includes(group.platform) ? group.platform : platform
-  return platforms.find((candidate) => mayReach(key, candidate)) ?? platform
+  for (const candidate of platforms) if (mayReach(key, candidate)) return candidate
+  return platform
 }
 
 /** The key that the request carries, as it is known here; nothing about it is checked yet. Repeated wrong ones are slowed (KEY-14). */

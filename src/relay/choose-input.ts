@@ -13,31 +13,66 @@ export interface ChooseInputDeps {
   nowMs(): number
 }
 
-export function toChooseInput(deps: ChooseInputDeps, exchange: Exchange, excluded: ReadonlySet<string>): ChooseInput {
-  const { operation, protocol } = exchange.call
-  const model = exchange.inspected?.model ?? ''
-  const nowMs = deps.nowMs()
-  return {
-    poolId: exchange.group?.id ?? platformPool(protocol.platform),
-    model,
-    nowMs,
-    excluded,
-    isRetry: exchange.attempts.length > 0,
-    suspect: (entry) => deps.health.isSuspect(entry.account.id, nowMs),
-    offers: (account) => {
-      const provider = providerOf(account)
-      if (!mayReach(exchange.policy.key, account.platform)) return false
-      return provider?.speaks.includes(protocol.id) === true && !provider.lacks.includes(operation.id)
-    },
-    blockedFor: (entry) => deps.health.blocks(entry, askedFamily(entry, model), nowMs),
+/** One for each choice, its questions methods: closures for them would be made for every request. */
+export class AccountWish implements ChooseInput {
+  readonly model: string
+  readonly isRetry: boolean
+  nowMs: number
+
+  constructor(
+    private readonly deps: ChooseInputDeps,
+    private readonly exchange: Exchange,
+    readonly excluded: ReadonlySet<string>,
+    readonly poolId = poolOf(exchange),
+    readonly ignoreFull = false,
+    readonly ignoreLimits = false,
+  ) {
+    this.model = exchange.inspected?.model ?? ''
+    this.isRetry = exchange.attempts.length > 0
+    this.nowMs = deps.nowMs()
   }
+
+  suspect({ account }: PoolEntry): boolean {
+    return this.deps.health.isSuspect(account.id, this.nowMs)
+  }
+
+  offers(account: Account): boolean {
+    const { policy, call } = this.exchange
+    const provider = providerOf(account)
+    if (!mayReach(policy.key, account.platform)) return false
+    return provider?.speaks.includes(call.protocol.id) === true && !provider.lacks.includes(call.operation.id)
+  }
+
+  blockedFor(entry: PoolEntry): boolean {
+    return !this.ignoreLimits && this.deps.health.blocks(entry, askedFamily(entry, this.model), this.nowMs)
+  }
+
+  /** The same of another pool. */
+  in(poolId: string): AccountWish {
+    return new AccountWish(this.deps, this.exchange, this.excluded, poolId)
+  }
+
+  /** The same, as if no account were at its limit of requests at a time. */
+  ignoringFull(): AccountWish {
+    return new AccountWish(this.deps, this.exchange, this.excluded, this.poolId, true)
+  }
+
+  /** The same, as if no model family were limited. */
+  ignoringLimits(): AccountWish {
+    return new AccountWish(this.deps, this.exchange, this.excluded, this.poolId, false, true)
+  }
+}
+
+function poolOf({ group, call }: Exchange): string {
+  return group?.id ?? platformPool(call.protocol.platform)
 }
 
 /** KEY-5. Without a group, an account bound at any platform that can serve the protocol. */
 export function boundAccountId({ policy, group, call }: Exchange): string | undefined {
   const bound = policy.key.boundAccounts
   if (group) return bound[group.platform]
-  return call.protocol.platforms.map((platform) => bound[platform]).find((id) => id !== undefined)
+  for (const platform of call.protocol.platforms) if (bound[platform] !== undefined) return bound[platform]
+  return undefined
 }
 
 /** What the vendor's wire calls a model that the account (its mapping) calls so. */

@@ -3,12 +3,13 @@
  * (ACC-12). Takes its slot at once; with slots shared over instances, after asking for it.
  * What it decided, and why others were passed over, is written into the exchange (ACC-17).
  */
-import type { Choice, ChooseInput } from '../core/account-pool.ts'
+import type { Choice } from '../core/account-pool.ts'
 import { isFull, type PoolEntry } from '../core/pool-entry.ts'
-import { andThen, type Later } from '../lib/later.ts'
+import type { ChoiceExplained } from '../core/receipt.ts'
+import { andThen, andThenWith, type Later } from '../lib/later.ts'
 import type { WaitQueue } from '../lib/wait-queue.ts'
-import type { AccountSlots } from '../state/account-slots.ts'
-import { boundAccountId, type ChooseInputDeps, toChooseInput, upstreamName } from './choose-input.ts'
+import type { AccountSlot, AccountSlots } from '../state/account-slots.ts'
+import { AccountWish, boundAccountId, type ChooseInputDeps, upstreamName } from './choose-input.ts'
 import type { Exchange } from './exchange.ts'
 import { explainChoice } from './explain-choice.ts'
 import { type BindingDeps, boundEntry } from './session-binding.ts'
@@ -24,61 +25,75 @@ export interface ChooseDeps extends ChooseInputDeps, Omit<BindingDeps, 'health'>
 /** `full`: every account that could serve is at its limit, and stayed so. `none`: there is none. */
 export type Taken = Choice | 'full' | 'none'
 
+/** One search for an account: what each of its steps needs. */
+interface Search {
+  deps: ChooseDeps
+  exchange: Exchange
+  wish: AccountWish
+}
+
+/** … for this very account, or (null) for any of the pool; how long it is worth waiting for. */
+interface Aim extends Search {
+  entry: PoolEntry | null
+  waitMs: number
+}
+
 /** Takes an account's slot: at once where one is free, else after waiting for it. Awaits nothing when it need not. */
 export function takeAccount(deps: ChooseDeps, exchange: Exchange, tried: ReadonlySet<string>): Later<Taken> {
-  const input = toChooseInput(deps, exchange, tried)
+  const search = { deps, exchange, wish: new AccountWish(deps, exchange, tried) }
   const own = boundAccountId(exchange)
-  return own === undefined ? takeFrom(deps, exchange, input) : takeOwn(deps, exchange, input, own)
+  return own === undefined ? takeFrom(search) : takeOwn(search, own)
 }
 
 /** Only the key's own account may serve it. */
-function takeOwn(deps: ChooseDeps, exchange: Exchange, input: ChooseInput, accountId: string): Later<Taken> {
+function takeOwn(search: Search, accountId: string): Later<Taken> {
+  const { deps } = search
   const entry = deps.directory.pool.get(accountId)
-  if (!entry) return miss(deps, exchange, input)
-  const waitMs = deps.settings.queueTimeoutMs
-  return andThen(takeThis(deps, exchange, input, { entry, waitMs }), (taken) =>
-    taken === 'none' ? miss(deps, exchange, input) : taken,
-  )
+  if (!entry) return miss(search)
+  const aim = { ...search, entry, waitMs: deps.settings.queueTimeoutMs }
+  return andThen(takeThis(aim), (taken) => (taken === 'none' ? miss(search) : taken))
 }
 
 /** From one pool: the session's account while it can serve, and after a moment's wait for its warm cache (ACC-4); else any. */
-function takeFrom(deps: ChooseDeps, exchange: Exchange, input: ChooseInput): Later<Taken> {
-  const waitMs = deps.settings.stickyWaitMs
-  return andThen(boundEntry(deps, exchange, input.poolId), (entry) => {
-    const taken = entry ? takeThis(deps, exchange, input, { entry, waitMs }) : 'none'
-    return andThen(taken, (bound) => (typeof bound === 'object' ? bound : takeAny(deps, exchange, input)))
-  })
+function takeFrom(search: Search): Later<Taken> {
+  const { deps, exchange, wish } = search
+  return andThenWith(boundEntry(deps, exchange, wish.poolId), search, takeBound)
+}
+
+function takeBound(search: Search, entry: PoolEntry | null): Later<Taken> {
+  if (entry === null) return takeAny(search)
+  const { deps, exchange, wish } = search
+  const aim = { deps, exchange, wish, entry, waitMs: deps.settings.stickyWaitMs }
+  return andThenWith(takeThis(aim), search, orAny)
+}
+
+function orAny(search: Search, bound: Taken): Later<Taken> {
+  return typeof bound === 'object' ? bound : takeAny(search)
 }
 
 /** This very account, waiting for it if it is only full. */
-function takeThis(
-  deps: ChooseDeps,
-  exchange: Exchange,
-  input: ChooseInput,
-  { entry, waitMs }: { entry: PoolEntry; waitMs: number },
-): Later<Taken> {
-  const find = () => {
-    const upstreamModel = deps.directory.pool.usable(entry, input)
-    return upstreamModel === null ? null : { entry, upstreamModel }
-  }
-  return andThen(takeFirst(deps, exchange, input, find), (choice) => {
-    if (choice) return choice
-    return isOnlyFull(deps, input, entry) ? waitFor(deps, exchange, input, { waitMs, find }) : 'none'
-  })
+function takeThis(aim: Aim): Later<Taken> {
+  return andThenWith(takeFirst(aim), aim, orWaitForThis)
 }
 
-function takeAny(deps: ChooseDeps, exchange: Exchange, input: ChooseInput): Later<Taken> {
-  const find = () => deps.directory.pool.choose(input)
-  return andThen(takeFirst(deps, exchange, input, find), (choice) => {
-    if (choice) return choice
-    if (miss(deps, exchange, input) === 'full') {
-      return waitFor(deps, exchange, input, { waitMs: deps.settings.queueTimeoutMs, find })
-    }
-    const next = fallbackOf(deps, exchange, input.poolId)
-    if (next === null) return 'none'
-    exchange.choice = null
-    return takeFrom(deps, exchange, { ...input, poolId: next })
-  })
+function orWaitForThis(aim: Aim, choice: Choice | null): Later<Taken> {
+  if (choice) return choice
+  return isOnlyFull(aim) ? waitFor(aim) : 'none'
+}
+
+function takeAny({ deps, exchange, wish }: Search): Later<Taken> {
+  const aim = { deps, exchange, wish, entry: null, waitMs: deps.settings.queueTimeoutMs }
+  return andThenWith(takeFirst(aim), aim, orElsewhere)
+}
+
+function orElsewhere(aim: Aim, choice: Choice | null): Later<Taken> {
+  if (choice) return choice
+  if (miss(aim) === 'full') return waitFor(aim)
+  const { deps, exchange, wish } = aim
+  const next = fallbackOf(deps, exchange, wish.poolId)
+  if (next === null) return 'none'
+  exchange.choice = null
+  return takeFrom({ deps, exchange, wish: wish.in(next) })
 }
 
 /** The group whose accounts help out when a group has none that can serve (ACC-12). One step only: its own fallback is not asked. */
@@ -89,56 +104,71 @@ function fallbackOf(deps: ChooseDeps, exchange: Exchange, poolId: string): strin
   return fallback?.status === 'active' && fallback.platform === group.platform ? fallback.id : null
 }
 
-async function waitFor(
-  deps: ChooseDeps,
-  exchange: Exchange,
-  input: ChooseInput,
-  { waitMs, find }: { waitMs: number; find(): Choice | null },
-): Promise<Taken> {
+async function waitFor(aim: Aim): Promise<Taken> {
+  const { deps, exchange, wish, waitMs } = aim
   const attempt = () => {
-    input.nowMs = deps.nowMs()
-    return takeFirst(deps, exchange, input, find)
+    wish.nowMs = deps.nowMs()
+    return takeFirst(aim)
   }
   // It may have left while it waited for something else.
   if (exchange.clientGone) return 'full'
   const waiting = deps.queue.wait<Choice>({ lane: exchange.policy.key.id, timeoutMs: waitMs, attempt })
   if (!waiting) return 'full'
-  exchange.onClientGone = waiting.leave
+  exchange.clientWatcher = { clientLeft: waiting.leave }
   const end = await waiting.end
-  exchange.onClientGone = null
+  exchange.clientWatcher = null
   return end.kind === 'served' ? end.value : 'full'
 }
 
+function find({ deps, wish, entry }: Aim): Choice | null {
+  const { pool } = deps.directory
+  if (entry === null) return pool.choose(wish)
+  const upstreamModel = pool.usable(entry, wish)
+  return upstreamModel === null ? null : { entry, upstreamModel }
+}
+
 /** The first that is found and has a slot to give: one whose slots other instances hold is no longer found (OPS-4). */
-function takeFirst(
-  deps: ChooseDeps,
-  exchange: Exchange,
-  input: ChooseInput,
-  find: () => Choice | null,
-): Later<Choice | null> {
-  const choice = find()
+function takeFirst(aim: Aim): Later<Choice | null> {
+  const choice = find(aim)
   if (choice === null) return null
-  const explanation = exchange.choice ?? explainChoice(deps, exchange, input, choice.entry.account.id)
-  return andThen(deps.slots.take(choice.entry), (slot) => {
-    if (slot === null) return takeFirst(deps, exchange, input, find)
-    const { account } = choice.entry
-    exchange.choice = explanation
-    exchange.slot = slot
-    exchange.account = account
-    exchange.upstreamModel = upstreamName(account, choice.upstreamModel)
-    return { ...choice, upstreamModel: exchange.upstreamModel }
-  })
+  const explanation = aim.exchange.choice ?? explainChoice(aim.deps, aim.exchange, aim.wish, choice.entry.account.id)
+  const slot = aim.deps.slots.take(choice.entry)
+  return slot instanceof Promise ? whenAsked(aim, choice, explanation, slot) : withSlot(aim, choice, explanation, slot)
+}
+
+async function whenAsked(
+  aim: Aim,
+  choice: Choice,
+  explanation: ChoiceExplained,
+  slot: Promise<AccountSlot | null>,
+): Promise<Choice | null> {
+  return withSlot(aim, choice, explanation, await slot)
+}
+
+function withSlot(
+  aim: Aim,
+  choice: Choice,
+  explanation: ChoiceExplained,
+  slot: AccountSlot | null,
+): Later<Choice | null> {
+  if (slot === null) return takeFirst(aim)
+  const { exchange } = aim
+  const { entry } = choice
+  exchange.choice = explanation
+  exchange.slot = slot
+  exchange.account = entry.account
+  exchange.upstreamModel = upstreamName(entry.account, choice.upstreamModel)
+  return { entry, upstreamModel: exchange.upstreamModel }
 }
 
 /** Nobody in this pool can serve it now: is it only that they are full? */
-function miss(deps: ChooseDeps, exchange: Exchange, input: ChooseInput): 'full' | 'none' {
-  const explanation = explainChoice(deps, exchange, input, null)
+function miss({ deps, exchange, wish }: Search): 'full' | 'none' {
+  const explanation = explainChoice(deps, exchange, wish, null)
   exchange.choice = explanation
   return (explanation.passedOver.full ?? 0) > 0 ? 'full' : 'none'
 }
 
-function isOnlyFull(deps: ChooseDeps, input: ChooseInput, entry: PoolEntry): boolean {
-  return (
-    isFull(entry) && entry.park === null && deps.directory.pool.usable(entry, { ...input, ignoreFull: true }) !== null
-  )
+function isOnlyFull({ deps, wish, entry }: Aim): boolean {
+  if (entry === null || !isFull(entry) || entry.park !== null) return false
+  return deps.directory.pool.usable(entry, wish.ignoringFull()) !== null
 }

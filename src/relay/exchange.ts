@@ -33,6 +33,14 @@ export interface Progress {
   relayedBytes: number
 }
 
+export interface ProgressSource {
+  soFar(): Progress
+}
+
+export interface ClientWatcher {
+  clientLeft(): void
+}
+
 export interface Exchange {
   id: string
   call: Call
@@ -70,12 +78,12 @@ export interface Exchange {
   upstreamRequestId: string | null
   firstTokenMs: number | null
   /** How far a stream is, read when somebody asks (USE-4); null until its first byte goes to the client. */
-  progress: (() => Progress) | null
+  progress: ProgressSource | null
   /** Headers and bodies, where they are to be kept (USE-1). */
   recording: Recording | null
   clientGone: boolean
-  /** What the step that is under way does when the client leaves (REL-14). */
-  onClientGone: (() => void) | null
+  /** The step that is under way, if it does something when the client leaves (REL-14). */
+  clientWatcher: ClientWatcher | null
   settled: boolean
   /** The client's end waits for it: its record is on its way to the disk. Null: nothing to wait for. */
   recorded: Promise<void> | null

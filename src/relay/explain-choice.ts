@@ -1,7 +1,8 @@
 /** Why a choice came out as it did (ACC-17): how many accounts there were, why others were passed over, what the session's binding meant. */
-import type { AccountPool, ChooseInput } from '../core/account-pool.ts'
+import type { AccountPool } from '../core/account-pool.ts'
 import type { ChoiceExplained } from '../core/receipt.ts'
 import type { Health } from '../state/health.ts'
+import type { AccountWish } from './choose-input.ts'
 import type { Binding, Exchange } from './exchange.ts'
 
 export interface ExplainDeps {
@@ -10,14 +11,13 @@ export interface ExplainDeps {
 }
 
 /** Limits of single model families are counted account by account: there are few (ACC-6). */
-function explainPool({ directory, health }: ExplainDeps, input: ChooseInput): ChoiceExplained {
+function explainPool({ directory, health }: ExplainDeps, wish: AccountWish): ChoiceExplained {
   const { pool } = directory
-  const explained = pool.explain(input)
+  const explained = pool.explain(wish)
   let limited = 0
   for (const accountId of health.limitedAccounts()) {
     const entry = pool.get(accountId)
-    if (!entry || !input.blockedFor?.(entry)) continue
-    if (pool.usable(entry, { ...input, blockedFor: undefined }) !== null) limited++
+    if (entry && wish.blockedFor(entry) && pool.usable(entry, wish.ignoringLimits()) !== null) limited++
   }
   if (limited > 0) explained.passedOver.model_limited = limited
   return explained
@@ -27,13 +27,13 @@ function explainPool({ directory, health }: ExplainDeps, input: ChooseInput): Ch
 export function explainChoice(
   deps: ExplainDeps,
   exchange: Exchange,
-  input: ChooseInput,
+  wish: AccountWish,
   chosenId: string | null,
 ): ChoiceExplained {
   const { binding, group } = exchange
-  const here = explainPool(deps, input)
-  const isFallback = group !== null && group.id !== input.poolId
-  const explained = isFallback ? added(explainPool(deps, { ...input, poolId: group.id }), here) : here
+  const here = explainPool(deps, wish)
+  const isFallback = group !== null && group.id !== wish.poolId
+  const explained = isFallback ? added(explainPool(deps, wish.in(group.id)), here) : here
   if (binding !== null) explained.sticky = stickyWord(binding, chosenId)
   return explained
 }

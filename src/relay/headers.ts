@@ -30,6 +30,12 @@ export function upstreamHeaders(input: {
 const RETURNED = new Set(['x-request-id', 'request-id'])
 const RETURNED_PREFIXES = ['x-ratelimit-', 'anthropic-ratelimit-', 'openai-']
 
+function isReturned(name: string): boolean {
+  if (RETURNED.has(name)) return true
+  for (const prefix of RETURNED_PREFIXES) if (name.startsWith(prefix)) return true
+  return false
+}
+
 /** Response headers for the client. `retry-after` passes capped (REL-19): some clients obey an hour. */
 export function clientHeaders(
   upstream: HeaderReader,
@@ -38,7 +44,7 @@ export function clientHeaders(
 ): Record<string, string> {
   const out: Record<string, string> = {}
   upstream.forEach((value, name) => {
-    if (RETURNED.has(name) || RETURNED_PREFIXES.some((prefix) => name.startsWith(prefix))) out[name] = value
+    if (isReturned(name)) out[name] = value
   })
   const retryAfter = upstream.get('retry-after')
   if (retryAfter !== null) {

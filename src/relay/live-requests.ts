@@ -101,7 +101,7 @@ function isOverdue({ nowMs, settings }: LiveRequestsDeps, { account, createdAtMs
 
 /** What was measured until now is charged as of any broken request (BIL-9). Whatever still runs finds it settled and gives up. */
 function end(deps: LiveRequestsDeps, exchange: Exchange): void {
-  const { reading = null, relayedBytes = 0 } = exchange.progress?.() ?? {}
+  const { reading = null, relayedBytes = 0 } = exchange.progress?.soFar() ?? {}
   settle(deps, exchange, {
     ending: 'broken',
     httpStatus: 504,
@@ -111,5 +111,5 @@ function end(deps: LiveRequestsDeps, exchange: Exchange): void {
     relayedBytes,
   })
   exchange.clientGone = true
-  exchange.onClientGone?.()
+  exchange.clientWatcher?.clientLeft()
 }

@@ -9,7 +9,7 @@
 import { type Denial, deny } from '../core/denial.ts'
 import type { ByteBudget } from '../lib/byte-budget.ts'
 import { decodeContent } from '../lib/content-encoding.ts'
-import { andThen, type Later } from '../lib/later.ts'
+import { andThenWith, type Later } from '../lib/later.ts'
 import { type Exchange, NO_BODY } from './exchange.ts'
 
 export interface ReadBodyDeps {
@@ -40,8 +40,17 @@ export function readBody(deps: ReadBodyDeps, exchange: Exchange): Later<Uint8Arr
       ? readAtOnce(deps, exchange, length)
       : readCounted(deps, exchange, length)
   const encoding = request.headers.get('content-encoding')
-  if (encoding === null) return raw
-  return andThen(raw, (bytes) => (bytes instanceof Uint8Array ? decode(deps, exchange, bytes, encoding) : bytes))
+  return encoding === null ? raw : decodeLater(deps, exchange, raw, encoding)
+}
+
+async function decodeLater(
+  deps: ReadBodyDeps,
+  exchange: Exchange,
+  raw: Later<Uint8Array | Denial>,
+  encoding: string,
+): Promise<Uint8Array | Denial> {
+  const bytes = await raw
+  return bytes instanceof Uint8Array ? decode(deps, exchange, bytes, encoding) : bytes
 }
 
 function tooLarge(maxBodyBytes: number): Denial {
@@ -56,15 +65,24 @@ function memoryFull(): Denial {
 /** False: there was no room in time. A body waits once: many that grow beside each other would else wait for each other again and again. */
 function take({ bodies }: ReadBodyDeps, exchange: Exchange, bytes: number, mayWait = true): Later<boolean> {
   const taken = exchange.heldBytes + bytes <= SMALL_BYTES ? bodies.force(bytes) : bodies.take(bytes, mayWait)
-  return andThen(taken, (granted) => {
-    if (granted) exchange.heldBytes += bytes
-    return granted
-  })
+  return taken instanceof Promise ? noteLater(exchange, bytes, taken) : note(exchange, bytes, taken)
+}
+
+function note(exchange: Exchange, bytes: number, granted: boolean): boolean {
+  if (granted) exchange.heldBytes += bytes
+  return granted
+}
+
+async function noteLater(exchange: Exchange, bytes: number, granted: Promise<boolean>): Promise<boolean> {
+  return note(exchange, bytes, await granted)
 }
 
 function readAtOnce(deps: ReadBodyDeps, exchange: Exchange, bytes: number): Later<Uint8Array | Denial> {
-  const read = (taken: boolean): Later<Uint8Array | Denial> => (taken ? exchange.call.request.bytes() : memoryFull())
-  return andThen(take(deps, exchange, bytes), read)
+  return andThenWith(take(deps, exchange, bytes), exchange, readIf)
+}
+
+function readIf(exchange: Exchange, taken: boolean): Later<Uint8Array | Denial> {
+  return taken ? exchange.call.request.bytes() : memoryFull()
 }
 
 async function readCounted(
@@ -82,8 +100,10 @@ async function readCounted(
   let waited = false
   const reader = body.getReader()
   // Ended for its age (USE-3): nobody waits for the rest.
-  exchange.onClientGone = () => {
-    if (exchange.settled) reader.cancel().catch(() => undefined)
+  exchange.clientWatcher = {
+    clientLeft() {
+      if (exchange.settled) reader.cancel().catch(() => undefined)
+    },
   }
   for (;;) {
     const { done, value } = await reader.read()

@@ -25,8 +25,11 @@ const NOTHING = new Uint8Array()
 
 /** Null: nothing is to be recorded. */
 export function startRecording(settings: RecordingSettings): Recording | null {
+  return settings.recordHeaders || settings.recordBodies ? createRecording(settings) : null
+}
+
+function createRecording(settings: RecordingSettings): Recording {
   const { recordHeaders, recordBodies, recordBodyBytes } = settings
-  if (!recordHeaders && !recordBodies) return null
   const addresses = settings.recordClientIp
   const kept: Uint8Array[] = []
   let keptBytes = 0

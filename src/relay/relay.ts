@@ -124,7 +124,7 @@ function begin(call: Call, caller: Caller, { id, nowMs, recording }: Beginning):
     progress: null,
     recording,
     clientGone: false,
-    onClientGone: null,
+    clientWatcher: null,
     settled: false,
     recorded: null,
   }
@@ -134,7 +134,7 @@ function begin(call: Call, caller: Caller, { id, nowMs, recording }: Beginning):
 function watchClient(exchange: Exchange): void {
   exchange.call.request.signal.addEventListener('abort', () => {
     exchange.clientGone = true
-    exchange.onClientGone?.()
+    exchange.clientWatcher?.clientLeft()
   })
 }
 

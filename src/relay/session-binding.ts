@@ -4,7 +4,7 @@
  */
 import type { PoolEntry } from '../core/pool-entry.ts'
 import { bindingKey, sessionHash } from '../core/session.ts'
-import { andThen, type Later } from '../lib/later.ts'
+import type { Later } from '../lib/later.ts'
 import type { Directory } from '../state/directory.ts'
 import type { Health } from '../state/health.ts'
 import type { Sticky } from '../state/sticky.ts'
@@ -24,10 +24,19 @@ export function boundEntry(deps: BindingDeps, exchange: Exchange, poolId: string
   if (exchange.session === null) return null
   const key = bindingKey({ poolId, keyId: exchange.policy.key.id }, exchange.session)
   if (exchange.binding?.key === key) return entryOf(deps, exchange.binding)
-  return andThen(deps.sticky.find(key), (accountId) => {
-    exchange.binding = { key, accountId }
-    return entryOf(deps, exchange.binding)
-  })
+  const found = deps.sticky.find(key)
+  return found instanceof Promise
+    ? whenFound(deps, exchange, key, found)
+    : keepBinding(deps, exchange, { key, accountId: found })
+}
+
+async function whenFound(deps: BindingDeps, exchange: Exchange, key: string, found: Promise<string | null>) {
+  return keepBinding(deps, exchange, { key, accountId: await found })
+}
+
+function keepBinding(deps: BindingDeps, exchange: Exchange, binding: Binding): PoolEntry | null {
+  exchange.binding = binding
+  return entryOf(deps, binding)
 }
 
 function entryOf({ directory }: BindingDeps, { accountId }: Binding): PoolEntry | null {

@@ -111,7 +111,7 @@ function toReceipt(deps: SettleDeps, exchange: Exchange, outcome: Outcome, bille
 
 /** What would be recorded if the client left now (USE-4): the arithmetic of the end, on what is known so far. */
 export function soFar(deps: SettleDeps, exchange: Exchange): Pick<Receipt, 'usage' | 'costs'> {
-  const progress = exchange.progress?.() ?? { reading: null, relayedBytes: 0 }
+  const progress = exchange.progress?.soFar() ?? { reading: null, relayedBytes: 0 }
   return bill(deps, exchange, { ending: 'client-gone', ...progress })
 }
 
@@ -157,7 +157,7 @@ function bill(deps: SettleDeps, exchange: Exchange, outcome: Billable): Billed {
     usage,
     iterations,
     price,
-    priceOf: (model) => priceOf(deps, exchange, model),
+    priceOf: iterations === null ? noOther : pricesOf(deps, exchange),
     serviceTier: reading?.serviceTier ?? null,
     uplifts: reading?.uplifts ?? [],
     groupMultiplier: group?.rateMultiplier ?? deps.settings.defaultRateMultiplier,
@@ -168,6 +168,13 @@ function bill(deps: SettleDeps, exchange: Exchange, outcome: Billable): Billed {
   const { costs, priced, priceUsed } = costed
   return { usage, iterations, costs, priced, priceUsed, metering: metered ? settled.metering : 'measured' }
 }
+
+/** Of the other models that worked on a response, for the few where there are any. */
+function pricesOf(deps: SettleDeps, exchange: Exchange): (model: string) => ResolvedPrice | null {
+  return (model) => priceOf(deps, exchange, model)
+}
+
+const noOther = () => null
 
 function priceOf(deps: SettleDeps, exchange: Exchange, model: string): ResolvedPrice | null {
   const platform = platformOf(exchange)

@@ -8,6 +8,7 @@
  * If it fails: `answer` rejects, or `pipe`/`bytes` do. Only a stale idle connection is tried again.
  */
 import { decodedPipe } from '../lib/decode-pipe.ts'
+import type { HeaderList } from '../lib/header-list.ts'
 import type { CallSink, Http1Call } from '../lib/http1-call.ts'
 import { createHttp1Client, type Http1Client, type Http1ClientOptions } from '../lib/http1-client.ts'
 import type { Http1Error } from '../lib/http1-error.ts'
@@ -90,14 +91,17 @@ class SocketCall implements UpstreamCall, CallSink, UpstreamBody, PushedSource {
 
   onHead({ status, headers }: Http1Head): void {
     const encoding = headers.get('content-encoding')
-    if (encoding !== null) this.decoded = decodedPipe((onChunk) => this.pushed.pipe(onChunk), encoding)
-    if (this.decoded !== null) {
-      headers.delete('content-encoding')
-      headers.delete('content-length')
-    }
+    if (encoding !== null) this.undo(encoding, headers)
     const declared = headers.get('content-length')
     if (declared !== null) this.declared = Number(declared)
     this.answered.resolve({ status, headers, body: this })
+  }
+
+  private undo(encoding: string, headers: HeaderList): void {
+    this.decoded = decodedPipe((onChunk) => this.pushed.pipe(onChunk), encoding)
+    if (this.decoded === null) return
+    headers.delete('content-encoding')
+    headers.delete('content-length')
   }
 
   onData(chunk: Uint8Array): void {
@@ -114,28 +118,37 @@ class SocketCall implements UpstreamCall, CallSink, UpstreamBody, PushedSource {
   }
 
   pipe(onChunk: OnChunk): Promise<void> {
-    if (this.decoded === null) return this.pushed.pipe(onChunk)
-    return this.decoded(onChunk).catch((error) => {
-      this.call.abort()
-      throw error
-    })
+    return this.decoded === null ? this.pushed.pipe(onChunk) : this.pipeDecoded(this.decoded, onChunk)
   }
 
-  async bytes(most: number): Promise<Uint8Array> {
+  private async pipeDecoded(decoded: Pipe, onChunk: OnChunk): Promise<void> {
+    try {
+      await decoded(onChunk)
+    } catch (error) {
+      this.call.abort()
+      throw error
+    }
+  }
+
+  bytes(most: number): Promise<Uint8Array> {
     if (this.declared > most) {
       this.call.abort()
-      throw new BodyTooLarge(`upstream body of ${this.declared} bytes`)
+      return Promise.reject(new BodyTooLarge(`upstream body of ${this.declared} bytes`))
     }
-    const chunks: Uint8Array[] = []
-    let size = 0
-    await this.pipe((chunk) => {
-      size += chunk.length
-      if (size > most) throw new BodyTooLarge(`upstream body over ${most} bytes`)
-      chunks.push(chunk)
-      return undefined
-    })
-    return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
+    return collect(this, most)
   }
+}
+
+async function collect(body: UpstreamBody, most: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  await body.pipe((chunk) => {
+    size += chunk.length
+    if (size > most) throw new BodyTooLarge(`upstream body over ${most} bytes`)
+    chunks.push(chunk)
+    return undefined
+  })
+  return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
 }
 
 /** What `fetch` would send of its own; and not asking for an encoding is not the same as asking for none. Relayed requests have both. */

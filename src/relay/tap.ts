@@ -136,9 +136,13 @@ class StreamTap implements Tap {
     let wait: Promise<unknown> | undefined
     for (const chunk of this.held) wait = this.write(this.transformed(chunk))
     this.held = []
-    if (wait) void wait.then(() => this.attached?.resolve())
+    if (wait) this.attachAfter(wait)
     else this.attached?.resolve()
     return this.over.promise
+  }
+
+  private attachAfter(written: Promise<unknown>): void {
+    void written.then(() => this.attached?.resolve())
   }
 
   private waitForClient(): Promise<void> {
@@ -161,8 +165,12 @@ class StreamTap implements Tap {
     if (this.phase !== 'hold') return this.waitForClient()
     if (state !== 'hold') this.decide(state)
     else if (this.input.gate.frames >= MOST_HELD_FRAMES || this.heldBytes >= MOST_HELD_BYTES) this.decide('commit')
-    else this.commitTimer ??= setTimeout(() => this.decide('commit'), this.input.commitWaitMs)
+    else if (this.commitTimer === null) this.commitLater()
     return undefined
+  }
+
+  private commitLater(): void {
+    this.commitTimer = setTimeout(() => this.decide('commit'), this.input.commitWaitMs)
   }
 
   private watch(chunk: Uint8Array): GateState {
@@ -218,8 +226,12 @@ class StreamTap implements Tap {
     }
     if (this.phase === 'over') this.over.resolve()
     // The client has not begun to read: what was held is written when it does, then the end.
-    else if (this.phase === 'ready') void this.waitForClient().then(() => this.conclude(how, error))
+    else if (this.phase === 'ready') this.concludeLater(how, error)
     else this.conclude(how, error)
+  }
+
+  private concludeLater(how: 'end' | 'broken', error: unknown): void {
+    void this.waitForClient().then(() => this.conclude(how, error))
   }
 
   private conclude(how: 'end' | 'broken', error: unknown): void {
@@ -228,12 +240,22 @@ class StreamTap implements Tap {
     const rest = this.input.transform?.end() ?? null
     const last = this.input.onEnd({ how, error, clientGone })
     const recorded = this.input.recorded?.() ?? null
-    const endIt = () => {
-      if (!clientGone) this.endClient(rest, last)
-      this.over.resolve()
-    }
-    if (recorded) void recorded.then(endIt)
-    else endIt()
+    if (recorded) this.endAfter(recorded, clientGone, rest, last)
+    else this.end(clientGone, rest, last)
+  }
+
+  private endAfter(
+    recorded: Promise<void>,
+    clientGone: boolean,
+    rest: Uint8Array | null,
+    last: Uint8Array | null,
+  ): void {
+    void recorded.then(() => this.end(clientGone, rest, last))
+  }
+
+  private end(clientGone: boolean, rest: Uint8Array | null, last: Uint8Array | null): void {
+    if (!clientGone) this.endClient(rest, last)
+    this.over.resolve()
   }
 
   private endClient(rest: Uint8Array | null, last: Uint8Array | null): void {

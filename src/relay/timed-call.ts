@@ -1,12 +1,12 @@
 /**
  * An upstream call under its time limits (REL-15) and the client's patience (REL-14): connect, first byte, silence, whole request.
- * If it fails: `answer` resolves with a Failure, never rejects; `timedOut` says which limit it was.
+ * If it fails: `answer` rejects, and `failed` makes a Failure of it; `timedOut` says which limit it was.
  */
 import type { Account } from '../core/entities.ts'
 import type { Failure, FailureCause } from '../core/failure.ts'
 import { canConnect } from '../lib/can-connect.ts'
-import type { Watchdog, Watched } from '../lib/watchdog.ts'
-import type { Exchange } from './exchange.ts'
+import type { Timed, Watchdog, Watched } from '../lib/watchdog.ts'
+import type { ClientWatcher, Exchange } from './exchange.ts'
 import type { RelaySettings } from './settings.ts'
 import {
   ConnectTimeout,
@@ -32,17 +32,16 @@ export function startTimedCall(
 ): TimedCall {
   const call = new TimedCall(deps, exchange, account, deps.upstream.send(request))
   if (!call.limitsConnect) call.probeConnection(request.proxyUrl ?? request.url)
-  exchange.onClientGone = () => call.clientLeft()
+  exchange.clientWatcher = call
   return call
 }
 
-export class TimedCall {
-  readonly answer: Promise<UpstreamAnswer | Failure>
+export class TimedCall implements ClientWatcher, Timed {
   readonly watched: Watched
   timedOut: Limit | null = null
   /** It was hung up on because the client had left. */
   hungUp = false
-  private answered = false
+  private hasAnswer = false
   private draining = false
 
   constructor(
@@ -52,17 +51,25 @@ export class TimedCall {
     private readonly call: UpstreamCall,
   ) {
     const { settings } = deps
-    this.watched = deps.watchdog.watch((limit) => this.fire(limit))
+    this.watched = deps.watchdog.watch(this)
     this.watched.limitIdle(account.firstByteTimeoutMs ?? settings.firstByteTimeoutMs)
     const totalMs = account.requestTimeoutMs ?? settings.requestTimeoutMs
     this.watched.limitTotal(totalMs === 0 ? 0 : Math.max(1, totalMs - (performance.now() - exchange.startedAt)))
-    this.answer = call.answer.then(
-      (answer) => {
-        this.answered = true
-        return answer
-      },
-      (error): Failure => ({ cause: this.causeOf(error), status: null, error: null, told: null }),
-    )
+  }
+
+  /** Whoever awaits it says how that ended: `answered` or `failed`. */
+  get answer(): Promise<UpstreamAnswer> {
+    return this.call.answer
+  }
+
+  answered(): void {
+    this.hasAnswer = true
+  }
+
+  /** The call is over; what its failure means. */
+  failed(error: unknown): Failure {
+    this.stop()
+    return { cause: this.causeOf(error), status: null, error: null, told: null }
   }
 
   get limitsConnect(): boolean {
@@ -101,15 +108,15 @@ export class TimedCall {
     const halfMs = this.deps.settings.connectTimeoutMs / 2
     this.watched.every(halfMs, () => {
       this.watched.every(0, () => undefined)
-      if (this.answered) return
+      if (this.hasAnswer) return
       void canConnect(url, halfMs).then((reachable) => {
-        if (!reachable && !this.answered) this.expire('connect')
+        if (!reachable && !this.hasAnswer) this.expire('connect')
       })
     })
   }
 
-  private fire(limit: 'idle' | 'deadline'): void {
-    if (limit === 'idle') this.expire(this.answered ? 'idle' : 'first_byte')
+  fire(limit: 'idle' | 'deadline'): void {
+    if (limit === 'idle') this.expire(this.hasAnswer ? 'idle' : 'first_byte')
     else {
       this.hungUp = this.draining
       this.expire(this.draining ? 'drain' : 'request')

@@ -25,19 +25,25 @@ export interface AccountSlotsDeps {
   onFree(): void
 }
 
-export function createAccountSlots({ pool, onFree }: AccountSlotsDeps): AccountSlots {
+export function createAccountSlots(deps: AccountSlotsDeps): AccountSlots {
+  const { pool } = deps
   return {
-    take(entry) {
-      if (!pool.acquire(entry)) return null
-      let isHeld = true
-      return {
-        release() {
-          if (!isHeld) return
-          isHeld = false
-          pool.release(entry)
-          onFree()
-        },
-      }
-    },
+    take: (entry) => (pool.acquire(entry) ? new HeldSlot(deps, entry) : null),
+  }
+}
+
+class HeldSlot implements AccountSlot {
+  private isHeld = true
+
+  constructor(
+    private readonly deps: AccountSlotsDeps,
+    private readonly entry: PoolEntry,
+  ) {}
+
+  release(): void {
+    if (!this.isHeld) return
+    this.isHeld = false
+    this.deps.pool.release(this.entry)
+    this.deps.onFree()
   }
 }

@@ -59,6 +59,7 @@ const SUSPECT_MS = 30_000
 const STORED_WITHIN_MS = 5000
 
 const NO_ACCOUNTS: readonly string[] = []
+const NO_BLOCKS: readonly AccountBlock[] = []
 
 interface State {
   history: CooldownHistory
@@ -102,6 +103,13 @@ export function createHealth(deps: HealthDeps): Health {
     if (entry) deps.pool.setProbing(entry, history.probing)
   }
 
+  function stillLimited(): string[] {
+    const nowMs = deps.nowMs()
+    const isLimited = (block: AccountBlock) => block.family !== null && isLiveBlock(block, nowMs)
+    for (const accountId of limited) if (!states.get(accountId)?.blocks.some(isLimited)) limited.delete(accountId)
+    return [...limited]
+  }
+
   return {
     noteFailure(accountId, failure) {
       const nowMs = deps.nowMs()
@@ -141,8 +149,9 @@ export function createHealth(deps: HealthDeps): Health {
       })
     },
     blocks(entry, family, nowMs) {
-      const state = states.get(entry.account.id)
-      return state?.blocks.some((block) => block.family === family && isLiveBlock(block, nowMs)) === true
+      const { blocks = NO_BLOCKS } = states.get(entry.account.id) ?? {}
+      for (const block of blocks) if (block.family === family && isLiveBlock(block, nowMs)) return true
+      return false
     },
     blockedUntilMs(entry, family, nowMs) {
       const live = states.get(entry.account.id)?.blocks.filter((block) => isLiveBlock(block, nowMs)) ?? []
@@ -162,13 +171,7 @@ export function createHealth(deps: HealthDeps): Health {
         snapshot: state?.snapshot ?? null,
       }
     },
-    limitedAccounts() {
-      if (limited.size === 0) return NO_ACCOUNTS
-      const nowMs = deps.nowMs()
-      const isLimited = (block: AccountBlock) => block.family !== null && isLiveBlock(block, nowMs)
-      for (const accountId of limited) if (!states.get(accountId)?.blocks.some(isLimited)) limited.delete(accountId)
-      return [...limited]
-    },
+    limitedAccounts: () => (limited.size === 0 ? NO_ACCOUNTS : stillLimited()),
     reset(accountId) {
       states.delete(accountId)
       const entry = deps.pool.get(accountId)

@@ -117,23 +117,33 @@ export function createLimiter(deps: LimiterDeps): Limiter {
     const amounts = toAmounts(request.estimate(), 1)
     const acceptsStale = deps.nowMs() < readAgainAtMs
     const step: AdmissionStep = { owner: ownerOf(key), requestId, limits, amounts, acceptsStale }
-    const doubtful = trusted === null ? [] : doubtfulCounters(trusted, key, limits)
-    if (doubtful.length === 0) return take(request, step)
-    const told = counters.forget(step.owner, doubtful)
-    return told instanceof Promise ? told.then(() => take(request, step)) : take(request, step)
+    const told = trusted === null ? undefined : tellDoubtful(trusted, key, step)
+    return told instanceof Promise ? takeAfter(told, request, step) : take(request, step)
+  }
+
+  function tellDoubtful(from: WeakMap<ApiKey, Set<string>>, key: ApiKey, { owner, limits }: AdmissionStep) {
+    const doubtful = doubtfulCounters(from, key, limits)
+    return doubtful.length === 0 ? undefined : counters.forget(owner, doubtful)
+  }
+
+  async function takeAfter(told: Promise<unknown>, request: AdmissionRequest, step: AdmissionStep) {
+    await told
+    return take(request, step)
   }
 
   function take(request: AdmissionRequest, step: AdmissionStep): Later<Admission | Denial> {
     const outcome = counters.admit(step)
-    return outcome instanceof Promise
-      ? outcome.then((answer) => conclude(request, step, answer))
-      : conclude(request, step, outcome)
+    return outcome instanceof Promise ? whenTaken(request, step, outcome) : conclude(request, step, outcome)
+  }
+
+  async function whenTaken(request: AdmissionRequest, step: AdmissionStep, outcome: Promise<AdmissionOutcome>) {
+    return conclude(request, step, await outcome)
   }
 
   function conclude(request: AdmissionRequest, step: AdmissionStep, outcome: AdmissionOutcome) {
     if (outcome.kind === 'unknown') return readAndRetry(request, step, outcome)
     if (outcome.kind === 'refused') return denyLimit(outcome.refusal)
-    return outcome.kind === 'unavailable' ? denyUncounted() : toAdmission(step, outcome.takes)
+    return outcome.kind === 'unavailable' ? denyUncounted() : new Held(counters, step, outcome.takes)
   }
 
   async function readAndRetry(
@@ -181,22 +191,37 @@ export function createLimiter(deps: LimiterDeps): Limiter {
     }
   }
 
-  function toAdmission({ owner, requestId }: AdmissionStep, takes: readonly Take[]): Admission {
-    let isOver = false
-    const end = (actual: Amounts): Later<unknown> => {
-      if (isOver) return
-      isOver = true
-      return counters.settle({ owner, requestId, actual, takes, isLate: false })
-    }
-    return { settle: (actual) => end(toAmounts(actual, 0)), cancel: () => end(CANCELLED) }
-  }
-
   return {
     admit,
     usagesOf: (keys) => readKeyUsages(counters, keys, calendarNow()),
     distrust() {
       trusted = new WeakMap()
     },
+  }
+}
+
+class Held implements Admission {
+  private isOver = false
+
+  constructor(
+    private readonly counters: Counters,
+    private readonly step: AdmissionStep,
+    private readonly takes: readonly Take[],
+  ) {}
+
+  settle(actual: Spend): Later<unknown> {
+    return this.end(toAmounts(actual, 0))
+  }
+
+  cancel(): Later<unknown> {
+    return this.end(CANCELLED)
+  }
+
+  private end(actual: Amounts): Later<unknown> {
+    if (this.isOver) return
+    this.isOver = true
+    const { owner, requestId } = this.step
+    return this.counters.settle({ owner, requestId, actual, takes: this.takes, isLate: false })
   }
 }
 

@@ -40,10 +40,12 @@ export function firstRefusal(owner: MemoryOwner, step: AdmissionStep, nowMs: num
 }
 
 export function takeAll(owner: MemoryOwner, step: AdmissionStep, nowMs: number): Take[] {
-  return step.limits.map((limit) => {
+  const takes: Take[] = []
+  for (const limit of step.limits) {
     const request = { amount: step.amounts[limit.measure], nowMs }
-    return limit.span.kind === 'rate' ? takeOfRate(owner, limit, request) : takeOfBucket(owner, limit, request)
-  })
+    takes.push(limit.span.kind === 'rate' ? takeOfRate(owner, limit, request) : takeOfBucket(owner, limit, request))
+  }
+  return takes
 }
 
 interface RequestedAmount {

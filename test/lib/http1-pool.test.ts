@@ -55,13 +55,13 @@ test('one that closed by itself is forgotten', () => {
 test('without a limit everybody enters; with one the others wait their turn, in order', () => {
   const free = setUp().pool
   let entered = 0
-  for (let i = 0; i < 1000; i++) free.enter('a', () => entered++)
+  for (let i = 0; i < 1000; i++) free.enter('a', { start: () => void entered++ })
   expect([entered, free.active]).toEqual([1000, 1000])
 
   const { pool } = setUp(3, 2)
   const order: number[] = []
-  for (const number of [1, 2, 3, 4]) pool.enter('a', () => order.push(number))
-  pool.enter('b', () => order.push(99))
+  for (const number of [1, 2, 3, 4]) pool.enter('a', { start: () => void order.push(number) })
+  pool.enter('b', { start: () => void order.push(99) })
   expect(order).toEqual([1, 2, 99])
   pool.leave('a')
   pool.leave('a')

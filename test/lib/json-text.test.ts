@@ -31,12 +31,12 @@ const piece = fc.oneof(
 const texts = fc.array(piece, { maxLength: 30 }).map((pieces) => pieces.join(''))
 
 const inScript = (bytes: Uint8Array, from: number) => stringEnd(bytes, textIn(bytes), from)
-const inWindow = (bytes: Uint8Array, from: number) => withText(bytes, (text) => stringEnd(bytes, text, from))
+const inWindow = (bytes: Uint8Array, from: number) => withText(bytes, null, (_, text) => stringEnd(bytes, text, from))
 
 describe('strings read in a window', () => {
   test('this processor reads them there', () => {
     expect(WebAssembly.validate(Buffer.from(JSON_TEXT_WASM, 'base64'))).toBe(true)
-    expect(withText(encoder.encode('x'), (text) => text.constructor.name)).not.toBe(
+    expect(withText(encoder.encode('x'), null, (_, text) => text.constructor.name)).not.toBe(
       textIn(encoder.encode('x')).constructor.name,
     )
   })
@@ -71,7 +71,7 @@ describe('strings read in a window', () => {
     const values = Array.from({ length: 4000 }, (_, index) => `${'y'.repeat(index % 61)}\\"${index}é\n`)
     const bytes = encoder.encode(JSON.stringify(values))
     const read: string[] = []
-    withText(bytes, (text) => {
+    withText(bytes, null, (_, text) => {
       for (let pos = 1; bytes[pos] === 0x22; pos++) {
         const end = stringEnd(bytes, text, pos + 1)
         read.push(JSON.parse(new TextDecoder().decode(bytes.subarray(pos, end))))
@@ -84,7 +84,7 @@ describe('strings read in a window', () => {
   test('nothing of a document is seen in the next, nor when reading it has failed', () => {
     const long = encoder.encode('x'.repeat(1000))
     expect(() =>
-      withText(long, (text) => {
+      withText(long, null, (_, text) => {
         text.end(0)
         throw new Error('gave up')
       }),

@@ -14,7 +14,7 @@ function setUp() {
 test('silence fires once, between its limit and one sweep later; a touch starts it anew (REL-15)', () => {
   const { dog, at } = setUp()
   const fired: string[] = []
-  const watched = dog.watch((limit) => fired.push(limit))
+  const watched = dog.watch({ fire: (limit) => void fired.push(limit) })
   watched.limitIdle(1000)
   at(900)
   watched.touch()
@@ -30,7 +30,7 @@ test('silence fires once, between its limit and one sweep later; a touch starts 
 test('the deadline counts from when it was set and no touch moves it (REL-15)', () => {
   const { dog, at } = setUp()
   const fired: string[] = []
-  const watched = dog.watch((limit) => fired.push(limit))
+  const watched = dog.watch({ fire: (limit) => void fired.push(limit) })
   at(500)
   watched.limitTotal(1000)
   at(1400)
@@ -42,7 +42,7 @@ test('the deadline counts from when it was set and no touch moves it (REL-15)', 
 test('a keep-alive ticks again and again in silence and not between touches (REL-15)', () => {
   const { dog, at } = setUp()
   let ticks = 0
-  const watched = dog.watch(() => undefined)
+  const watched = dog.watch({ fire: () => undefined })
   watched.every(1000, () => ticks++)
   at(1000)
   at(1500)
@@ -58,7 +58,7 @@ test('a keep-alive ticks again and again in silence and not between touches (REL
 test('what is stopped never fires', () => {
   const { dog, at } = setUp()
   const fired: string[] = []
-  const watched = dog.watch((limit) => fired.push(limit))
+  const watched = dog.watch({ fire: (limit) => void fired.push(limit) })
   watched.limitIdle(10)
   watched.limitTotal(10)
   watched.stop()
