@@ -86,6 +86,8 @@ class StreamTap implements Tap {
   private readonly decision = Promise.withResolvers<'commit' | 'fault'>()
   /** The client has begun to read, or left; made only when something has to wait for it. */
   private attached: PromiseWithResolvers<void> | null = null
+  /** How the upstream ended before the client began to read. */
+  private ending: Pick<TapEnd, 'how' | 'error'> | null = null
   private readonly over = Promise.withResolvers<void>()
 
   constructor(private readonly input: TapInput) {
@@ -121,8 +123,8 @@ class StreamTap implements Tap {
     if (this.phase === 'hold') this.decide('commit')
     this.held = []
     this.phase = 'drain'
-    this.attached?.resolve()
     this.input.onClientGone()
+    this.goOn()
   }
 
   keepAlive(bytes: Uint8Array): void {
@@ -136,13 +138,21 @@ class StreamTap implements Tap {
     let wait: Promise<unknown> | undefined
     for (const chunk of this.held) wait = this.write(this.transformed(chunk))
     this.held = []
-    if (wait) this.attachAfter(wait)
-    else this.attached?.resolve()
+    if (wait) this.goOnAfter(wait)
+    else this.goOn()
     return this.over.promise
   }
 
-  private attachAfter(written: Promise<unknown>): void {
-    void written.then(() => this.attached?.resolve())
+  private goOnAfter(written: Promise<unknown>): void {
+    void written.then(() => this.goOn())
+  }
+
+  /** What was held is written or no longer wanted: on with what waited for that. A short stream ends here, in the same write to the socket. */
+  private goOn(): void {
+    this.attached?.resolve()
+    const { ending } = this
+    this.ending = null
+    if (ending) this.conclude(ending.how, ending.error)
   }
 
   private waitForClient(): Promise<void> {
@@ -226,12 +236,8 @@ class StreamTap implements Tap {
     }
     if (this.phase === 'over') this.over.resolve()
     // The client has not begun to read: what was held is written when it does, then the end.
-    else if (this.phase === 'ready') this.concludeLater(how, error)
+    else if (this.phase === 'ready') this.ending = { how, error }
     else this.conclude(how, error)
-  }
-
-  private concludeLater(how: 'end' | 'broken', error: unknown): void {
-    void this.waitForClient().then(() => this.conclude(how, error))
   }
 
   private conclude(how: 'end' | 'broken', error: unknown): void {
