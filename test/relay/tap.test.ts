@@ -190,6 +190,35 @@ describe('the tap', () => {
     expect(await text).toBe('data: CONTENT\n\ndata: more\n\n')
   })
 
+  test('a stream that has ended before the client begins to read is settled then, once, and whole (REL-7, BIL-13)', async () => {
+    const ends: TapEnd[] = []
+    const onEnd = (end: TapEnd) => {
+      ends.push(end)
+      return new TextEncoder().encode('!')
+    }
+    const { upstream, tap } = setUp({ onEnd })
+    await upstream.send('data: hello\n\ndata: CONTENT\n\n')
+    await tap.decided
+    upstream.end()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(ends).toEqual([])
+    expect(await received(tap)).toBe('data: hello\n\ndata: CONTENT\n\n!')
+    await tap.ended
+    tap.clientLeft()
+    expect(ends).toEqual([{ how: 'end', error: null, clientGone: false }])
+  })
+
+  test('a client that leaves before it begins to read, after the upstream has ended, is settled as gone (REL-14)', async () => {
+    const { upstream, tap, ends } = setUp()
+    await upstream.send('data: CONTENT\n\n')
+    await tap.decided
+    upstream.end()
+    await new Promise((resolve) => setImmediate(resolve))
+    tap.clientLeft()
+    await tap.ended
+    expect(ends).toEqual([{ how: 'end', error: null, clientGone: true }])
+  })
+
   test('a stream that breaks ends with the bytes that say so (REL-13)', async () => {
     const { upstream, tap } = setUp({
       onEnd: (end) => (end.how === 'broken' ? bytes('event: error\n\n') : null),
