@@ -2,7 +2,7 @@
  * The program: argv → command. The only module that acts when imported.
  *
  * Two things come before any command is loaded:
- * - Some of the runtime can only be set by environment variables that are there before the start: see RUNTIME. So the
+ * - Some of the runtime can only be set by environment variables that are there before the start: see `runtime.ts`. So the
  *   process replaces itself once: same pid, same arguments, for 20 ms of CPU (compiled: 98 instead of 78 for
  *   `turnpike version`).
  * - A stray rejection must not end the streams of every client: it is logged. An exception that nobody caught leaves
@@ -10,22 +10,13 @@
  */
 import { writeSync } from 'node:fs'
 import { createLog } from './lib/log.ts'
+import { RUNTIME } from './runtime.ts'
 
-/** What an operator has set stays as it is. */
-const RUNTIME = {
-  // Bun's fetch allows 256 requests at a time, open streams included.
-  BUN_CONFIG_MAX_HTTP_REQUESTS: '65535',
-  // The JIT's last tier, sixteen times later than it would be: after 70,000 calls, or a million turns of a loop. It takes 1 to 2 s of CPU for our
-  // 220 functions and makes a request 0 to 6 % cheaper, so that it pays after some 100,000 of them; a gateway's first 8,000
-  // streams cost a fifth less without it.
-  BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: '1024000',
-  BUN_JSC_thresholdForFTLOptimizeSoon: '16000',
-}
 // On stderr, as the stdout of a command may be somebody's data; at once, as the process may end right after.
 const log = createLog({ write: (line) => writeSync(2, line) })
 
-const isSet = Object.keys(RUNTIME).every((name) => process.env[name] !== undefined)
-if (!isSet) replaceSelf({ ...RUNTIME, ...process.env })
+const missing = Object.keys(RUNTIME).filter((name) => process.env[name] === undefined)
+if (missing.length > 0) replaceSelf({ ...RUNTIME, ...process.env })
 
 process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error, stack: stackOf(error) }))
 process.on('uncaughtException', (error) => {
@@ -40,13 +31,13 @@ function stackOf(error: unknown): string | undefined {
   return error instanceof Error ? error.stack : undefined
 }
 
-/** Returns only if the system won't have it; then the gateway works, with fewer streams at a time. */
+/** Returns only if the system won't have it; then the gateway works as the runtime would have it: 256 upstream requests at a time by `fetch`. */
 function replaceSelf(environment: NodeJS.ProcessEnv): void {
   const compiled = import.meta.path.startsWith('/$bunfs/')
   const args = compiled ? process.argv.slice(2) : [...process.execArgv, ...process.argv.slice(1)]
   try {
     process.execve?.(process.execPath, [process.argv0, ...args], environment)
   } catch (error) {
-    log.warn('restart refused: at most 256 upstream requests at a time', { error })
+    log.warn('restart refused: these settings of the runtime are not in force', { settings: missing, error })
   }
 }

@@ -3,14 +3,25 @@ import { join } from 'node:path'
 
 const ROOT = join(import.meta.dir, '..')
 const LIMIT = 'BUN_CONFIG_MAX_HTTP_REQUESTS'
-const JIT = {
+/** The runtime's own. */
+const OWN = {
+  [LIMIT]: '1000',
   BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: '64000',
   BUN_JSC_thresholdForFTLOptimizeSoon: '1000',
 }
+const NONE = {
+  [LIMIT]: null,
+  BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: null,
+  BUN_JSC_thresholdForFTLOptimizeSoon: null,
+}
+const OURS = {
+  [LIMIT]: '65535',
+  BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: '1024000',
+  BUN_JSC_thresholdForFTLOptimizeSoon: '16000',
+}
 
 async function runMain(args: string[], environment: Record<string, string> = {}) {
-  const ours = new Set([LIMIT, ...Object.keys(JIT)])
-  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.has(name)))
+  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !(name in OWN)))
   const preload = `--preload=${join(ROOT, 'test/fixtures/main-with-toy-cli.ts')}`
   const child = Bun.spawn([process.execPath, preload, 'src/main.ts', ...args], {
     cwd: ROOT,
@@ -23,18 +34,19 @@ async function runMain(args: string[], environment: Record<string, string> = {})
   return { pid: child.pid, code: await child.exited, out: out.map((line) => JSON.parse(line)), err }
 }
 
-test('the process lifts the limit of 256 upstream requests before it does anything, keeping its pid and arguments', async () => {
+test('the process sets up its runtime before it does anything, keeping its pid and arguments', async () => {
   const { pid, code, out } = await runMain(['serve', '--port', '1 2'])
-  expect(out).toEqual([{ pid, limit: null }, { pid, limit: '65535' }, { argv: ['serve', '--port', '1 2'] }])
+  expect(out).toEqual([{ pid, settings: NONE }, { pid, settings: OURS }, { argv: ['serve', '--port', '1 2'] }])
   expect(code).toBe(7)
 })
 
 test("an operator's own settings of the runtime are kept; with all of them there is no second start", async () => {
   const some = await runMain(['version'], { [LIMIT]: '1000' })
-  const twice = { pid: some.pid, limit: '1000' }
-  expect(some.out).toEqual([twice, twice, { argv: ['version'] }])
-  const all = await runMain(['version'], { [LIMIT]: '1000', ...JIT })
-  expect(all.out).toEqual([{ pid: all.pid, limit: '1000' }, { argv: ['version'] }])
+  const before = { pid: some.pid, settings: { ...NONE, [LIMIT]: '1000' } }
+  const after = { pid: some.pid, settings: { ...OURS, [LIMIT]: '1000' } }
+  expect(some.out).toEqual([before, after, { argv: ['version'] }])
+  const all = await runMain(['version'], OWN)
+  expect(all.out).toEqual([{ pid: all.pid, settings: OWN }, { argv: ['version'] }])
 })
 
 test('a rejection that nobody awaits is logged in one line and the gateway lives on', async () => {

@@ -90,10 +90,10 @@ export function relayRoutes({ relay, models, keyInfo, clientAddress }: RelayRout
 /** `path`: of a route without variables. */
 function createToCall(app: { server: AddressSource | null }, clientAddress: ClientAddress) {
   return (request: Request, operation: Operation, version: string, path?: string): Call =>
-    new ClientCall(clientAddress, app, request, operation, version, targetOf(request, path))
+    new RelayCall(clientAddress, app, request, operation, version, targetOf(request, path))
 }
 
-class ClientCall implements Call {
+class RelayCall implements Call {
   readonly protocol: Protocol
   readonly queryKey: string | null
 

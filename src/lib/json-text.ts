@@ -20,8 +20,8 @@ const compiled = compile()
 
 /**
  * The text of a document that is read from its beginning to its end. All share one window: nobody else may begin to read before `read` returns.
- * The document itself is let go of then; up to 64 kB of it stay in the window until the next. `context`: what `read` needs besides, so that it
- * need not be made anew for each document.
+ * The document itself is let go of then; up to 64 kB of it stay in the window until the next. `context`: what `read` needs besides, so that one
+ * function can read all documents.
  */
 export function withText<C, T>(bytes: Uint8Array, context: C, read: (context: C, text: StringText) => T): T {
   if (compiled === null) return read(context, textIn(bytes))

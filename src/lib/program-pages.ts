@@ -1,12 +1,13 @@
 /**
- * Lets go of pages of this program's own file that are in memory but not in use: madvise(2), MADV_DONTNEED.
+ * Lets go of the pages of this program's own file: madvise(2), MADV_DONTNEED. What is in use comes back by itself.
  *
  * Why: of 50 MB of the runtime's code that a start and its compilers touch, a gateway under load touches 12. Which is which only the
  * kernel knows, so all are let go of, and what is needed is mapped again out of the page cache, 64 kB at a time (about 200 faults of 1 µs). The
- * machine has no more memory for it while it has enough (the file stays cached), but these pages are now the first that it may take.
+ * machine has no more memory for it while it has enough (the file stays cached), but the others are now the first that it may take; those
+ * that were used last it keeps longest.
  *
- * Only mappings that cannot lose anything: of the program's file, never writable, and without one page of their own (`Anonymous`, `Swap`),
- * as relocated data has them.
+ * Only mappings that lose nothing by it: of the program's file, not writable, and without one page of their own (`Anonymous`, `Swap`), as
+ * relocated data has them. They are looked up once: nothing makes code writable afterwards, but a debugger that sets breakpoints loses them.
  * If it fails: without /proc or with another libc nothing is let go of; nothing else depends on it.
  */
 import { dlopen } from 'bun:ffi'

@@ -10,6 +10,7 @@ import { type PriceBook, type ResolvedPrice, resolvePrice } from '../core/price-
 import { choosePayer, type Payer } from '../core/quota.ts'
 import type { Subscription } from '../core/subscription.ts'
 import { totalTokens } from '../core/usage.ts'
+import { andThenWith } from '../lib/later.ts'
 import type { Admission, AdmissionRequest, Limiter, Spend } from '../state/limiter.ts'
 import { type Exchange, platformOf } from './exchange.ts'
 import type { RelaySettings } from './settings.ts'
@@ -36,11 +37,10 @@ export function admit(deps: AdmitDeps, exchange: Exchange): Denial | null | Prom
   if (price === null && deps.settings.unpricedModels === 'deny' && exchange.call.operation.metered) {
     return deny('model_unpriced', `There is no price for the model: ${(exchange.inspected?.model ?? '').slice(0, 200)}`)
   }
-  const taken = deps.limiter.admit(new Asked(deps, exchange, payer, price))
-  return taken instanceof Promise ? keepLater(exchange, taken) : keep(exchange, taken)
+  return andThenWith(deps.limiter.admit(new AdmissionWish(deps, exchange, payer, price)), exchange, keep)
 }
 
-class Asked implements AdmissionRequest {
+class AdmissionWish implements AdmissionRequest {
   readonly requestId: string
   readonly key: ApiKey
   readonly subscriptionLimits: Group | null
@@ -59,10 +59,6 @@ class Asked implements AdmissionRequest {
   estimate(): Spend {
     return estimate(this.deps, this.exchange, this.price)
   }
-}
-
-async function keepLater(exchange: Exchange, taken: Promise<Admission | Denial>): Promise<Denial | null> {
-  return keep(exchange, await taken)
 }
 
 function keep(exchange: Exchange, taken: Admission | Denial): Denial | null {

@@ -7,7 +7,7 @@ import { type Failure, failureOfStreamError, judge, type UpstreamError } from '.
 import { createModelRewriter } from '../protocols/model-rewriter.ts'
 import type { ByteFilter, Framing, Gate, Meter, Reading } from '../protocols/protocol.ts'
 import type { Health } from '../state/health.ts'
-import { servedFamily } from './choose-input.ts'
+import { servedFamily } from './account-wish.ts'
 import { nameInAnswers } from './envelope.ts'
 import { type Exchange, elapsedMs, keepAttemptUsage, type Progress, type ProgressSource } from './exchange.ts'
 import { streamHeaders } from './headers.ts'

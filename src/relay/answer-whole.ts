@@ -6,7 +6,7 @@ import { type Failure, failureOfStreamError, judge, type UpstreamError } from '.
 import { createModelRewriter } from '../protocols/model-rewriter.ts'
 import type { Reading } from '../protocols/protocol.ts'
 import type { Health } from '../state/health.ts'
-import { servedFamily } from './choose-input.ts'
+import { servedFamily } from './account-wish.ts'
 import { nameInAnswers } from './envelope.ts'
 import { type Exchange, keepAttemptUsage } from './exchange.ts'
 import { clientHeaders } from './headers.ts'

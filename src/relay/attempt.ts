@@ -31,10 +31,21 @@ export interface AttemptDeps extends SettleDeps {
   health: Health
 }
 
-/** `served`: the upstream did its work; otherwise the client's own fault was passed on. `secret`: what it was tried with. */
-export type Attempted =
-  | { kind: 'response'; response: Response; served: boolean }
-  | { kind: 'failure'; failure: Failure; secret: string | null }
+export type Attempted = Answered | Failed
+
+/** `served`: the upstream did its work; otherwise the client's own fault was passed on. */
+interface Answered {
+  kind: 'response'
+  response: Response
+  served: boolean
+}
+
+interface Failed {
+  kind: 'failure'
+  failure: Failure
+  /** What it was tried with: never to be shown. */
+  secret: string | null
+}
 
 /** The part of an error body that is read; the rest is not worth waiting for. */
 const MOST_ERROR_BYTES = 1_048_576
@@ -51,12 +62,16 @@ async function attemptLater(deps: AttemptDeps, exchange: Exchange, choice: Choic
   return tryAccount(deps, exchange, beginTry(exchange, choice, await secret))
 }
 
+export function isTurnedDown(exchange: Exchange, result: Attempted): result is Failed {
+  return result.kind === 'failure' && result.failure.status === 401 && !exchange.clientGone
+}
+
 /** ACC-6: a token that was turned down is refreshed once, and the same account is asked again; an API key has no other. */
 export async function attemptAfter401(
   deps: AttemptDeps,
   exchange: Exchange,
   choice: Choice,
-  turnedDown: Extract<Attempted, { kind: 'failure' }>,
+  turnedDown: Failed,
 ): Promise<Attempted> {
   if (turnedDown.secret === null) return turnedDown
   const other = await deps.credentials.refreshAfter401(choice.entry.account, turnedDown.secret)
@@ -109,7 +124,7 @@ async function tryAccount(deps: AttemptDeps, exchange: Exchange, current: Try): 
   try {
     answer = await call.answer
   } catch (error) {
-    return failed(current, call.failed(error))
+    return failed(current, call.endedBy(error))
   }
   call.answered()
   noteAnswer(exchange, current, answer)

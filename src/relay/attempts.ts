@@ -8,7 +8,7 @@
 
 import { type Denial, deny } from '../core/denial.ts'
 import { denialOf, type Failure, judge } from '../core/failure.ts'
-import { type AttemptDeps, attempt, attemptAfter401 } from './attempt.ts'
+import { type AttemptDeps, attempt, attemptAfter401, isTurnedDown } from './attempt.ts'
 import { type ChooseDeps, type Taken, takeAccount } from './choose.ts'
 import { type Exchange, elapsedMs, releaseSlot } from './exchange.ts'
 import { refusal } from './respond.ts'
@@ -47,9 +47,7 @@ export async function serve(deps: AttemptsDeps, exchange: Exchange): Promise<Res
     // It left while the slot was asked for: nothing is sent for nobody.
     if (exchange.clientGone) break
     let result = await attempt(deps, exchange, choice)
-    if (result.kind === 'failure' && result.failure.status === 401 && !exchange.clientGone) {
-      result = await attemptAfter401(deps, exchange, choice, result)
-    }
+    if (isTurnedDown(exchange, result)) result = await attemptAfter401(deps, exchange, choice, result)
     if (result.kind === 'response') {
       if (result.served) bindSession(deps, exchange, choice.entry.account.id)
       return result.response

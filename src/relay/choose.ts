@@ -9,12 +9,12 @@ import type { ChoiceExplained } from '../core/receipt.ts'
 import { andThen, andThenWith, type Later } from '../lib/later.ts'
 import type { WaitQueue } from '../lib/wait-queue.ts'
 import type { AccountSlot, AccountSlots } from '../state/account-slots.ts'
-import { AccountWish, boundAccountId, type ChooseInputDeps, upstreamName } from './choose-input.ts'
+import { AccountWish, type AccountWishDeps, boundAccountId, upstreamName } from './account-wish.ts'
 import type { Exchange } from './exchange.ts'
 import { explainChoice } from './explain-choice.ts'
 import { type BindingDeps, boundEntry } from './session-binding.ts'
 
-export interface ChooseDeps extends ChooseInputDeps, Omit<BindingDeps, 'health'> {
+export interface ChooseDeps extends AccountWishDeps, Omit<BindingDeps, 'health'> {
   slots: AccountSlots
   /** Those who wait for a slot of an account (ACC-7); whoever frees one offers it here. */
   queue: WaitQueue
@@ -36,6 +36,10 @@ interface Search {
 interface Aim extends Search {
   entry: PoolEntry | null
   waitMs: number
+}
+
+interface AimAtOne extends Aim {
+  entry: PoolEntry
 }
 
 /** Takes an account's slot: at once where one is free, else after waiting for it. Awaits nothing when it need not. */
@@ -72,11 +76,11 @@ function orAny(search: Search, bound: Taken): Later<Taken> {
 }
 
 /** This very account, waiting for it if it is only full. */
-function takeThis(aim: Aim): Later<Taken> {
+function takeThis(aim: AimAtOne): Later<Taken> {
   return andThenWith(takeFirst(aim), aim, orWaitForThis)
 }
 
-function orWaitForThis(aim: Aim, choice: Choice | null): Later<Taken> {
+function orWaitForThis(aim: AimAtOne, choice: Choice | null): Later<Taken> {
   if (choice) return choice
   return isOnlyFull(aim) ? waitFor(aim) : 'none'
 }
@@ -168,7 +172,7 @@ function miss({ deps, exchange, wish }: Search): 'full' | 'none' {
   return (explanation.passedOver.full ?? 0) > 0 ? 'full' : 'none'
 }
 
-function isOnlyFull({ deps, wish, entry }: Aim): boolean {
-  if (entry === null || !isFull(entry) || entry.park !== null) return false
+function isOnlyFull({ deps, wish, entry }: AimAtOne): boolean {
+  if (!isFull(entry) || entry.park !== null) return false
   return deps.directory.pool.usable(entry, wish.ignoringFull()) !== null
 }

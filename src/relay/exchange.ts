@@ -33,10 +33,12 @@ export interface Progress {
   relayedBytes: number
 }
 
+/** A stream under way. */
 export interface ProgressSource {
   soFar(): Progress
 }
 
+/** Told once, while it is the exchange's; must not throw. */
 export interface ClientWatcher {
   clientLeft(): void
 }

@@ -2,7 +2,7 @@
 import type { AccountPool } from '../core/account-pool.ts'
 import type { ChoiceExplained } from '../core/receipt.ts'
 import type { Health } from '../state/health.ts'
-import type { AccountWish } from './choose-input.ts'
+import type { AccountWish } from './account-wish.ts'
 import type { Binding, Exchange } from './exchange.ts'
 
 export interface ExplainDeps {

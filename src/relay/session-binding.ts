@@ -8,7 +8,7 @@ import type { Later } from '../lib/later.ts'
 import type { Directory } from '../state/directory.ts'
 import type { Health } from '../state/health.ts'
 import type { Sticky } from '../state/sticky.ts'
-import { askedFamily } from './choose-input.ts'
+import { askedFamily } from './account-wish.ts'
 import type { Binding, Exchange } from './exchange.ts'
 
 export interface BindingDeps {

@@ -91,13 +91,13 @@ class SocketCall implements UpstreamCall, CallSink, UpstreamBody, PushedSource {
 
   onHead({ status, headers }: Http1Head): void {
     const encoding = headers.get('content-encoding')
-    if (encoding !== null) this.undo(encoding, headers)
+    if (encoding !== null) this.decodeFrom(encoding, headers)
     const declared = headers.get('content-length')
     if (declared !== null) this.declared = Number(declared)
     this.answered.resolve({ status, headers, body: this })
   }
 
-  private undo(encoding: string, headers: HeaderList): void {
+  private decodeFrom(encoding: string, headers: HeaderList): void {
     this.decoded = decodedPipe((onChunk) => this.pushed.pipe(onChunk), encoding)
     if (this.decoded === null) return
     headers.delete('content-encoding')

@@ -123,8 +123,10 @@ class StreamTap implements Tap {
     if (this.phase === 'hold') this.decide('commit')
     this.held = []
     this.phase = 'drain'
+    this.attached?.resolve()
     this.input.onClientGone()
-    this.goOn()
+    // Not within the event that told us: what went wrong there would end the process.
+    if (this.ending) this.goOnAfter(Promise.resolve())
   }
 
   keepAlive(bytes: Uint8Array): void {
@@ -143,8 +145,8 @@ class StreamTap implements Tap {
     return this.over.promise
   }
 
-  private goOnAfter(written: Promise<unknown>): void {
-    void written.then(() => this.goOn())
+  private goOnAfter(before: Promise<unknown>): void {
+    void before.then(() => this.goOn())
   }
 
   /** What was held is written or no longer wanted: on with what waited for that. A short stream ends here, in the same write to the socket. */

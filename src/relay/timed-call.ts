@@ -1,6 +1,6 @@
 /**
  * An upstream call under its time limits (REL-15) and the client's patience (REL-14): connect, first byte, silence, whole request.
- * If it fails: `answer` rejects, and `failed` makes a Failure of it; `timedOut` says which limit it was.
+ * If it fails: `answer` rejects, and `endedBy` makes a Failure of it; `timedOut` says which limit it was.
  */
 import type { Account } from '../core/entities.ts'
 import type { Failure, FailureCause } from '../core/failure.ts'
@@ -57,7 +57,7 @@ export class TimedCall implements ClientWatcher, Timed {
     this.watched.limitTotal(totalMs === 0 ? 0 : Math.max(1, totalMs - (performance.now() - exchange.startedAt)))
   }
 
-  /** Whoever awaits it says how that ended: `answered` or `failed`. */
+  /** Whoever awaits it says how that ended: `answered` or `endedBy`. */
   get answer(): Promise<UpstreamAnswer> {
     return this.call.answer
   }
@@ -67,7 +67,7 @@ export class TimedCall implements ClientWatcher, Timed {
   }
 
   /** The call is over; what its failure means. */
-  failed(error: unknown): Failure {
+  endedBy(error: unknown): Failure {
     this.stop()
     return { cause: this.causeOf(error), status: null, error: null, told: null }
   }

@@ -121,8 +121,8 @@ export function createLimiter(deps: LimiterDeps): Limiter {
     return told instanceof Promise ? takeAfter(told, request, step) : take(request, step)
   }
 
-  function tellDoubtful(from: WeakMap<ApiKey, Set<string>>, key: ApiKey, { owner, limits }: AdmissionStep) {
-    const doubtful = doubtfulCounters(from, key, limits)
+  function tellDoubtful(known: WeakMap<ApiKey, Set<string>>, key: ApiKey, { owner, limits }: AdmissionStep) {
+    const doubtful = doubtfulCounters(known, key, limits)
     return doubtful.length === 0 ? undefined : counters.forget(owner, doubtful)
   }
 
@@ -143,7 +143,7 @@ export function createLimiter(deps: LimiterDeps): Limiter {
   function conclude(request: AdmissionRequest, step: AdmissionStep, outcome: AdmissionOutcome) {
     if (outcome.kind === 'unknown') return readAndRetry(request, step, outcome)
     if (outcome.kind === 'refused') return denyLimit(outcome.refusal)
-    return outcome.kind === 'unavailable' ? denyUncounted() : new Held(counters, step, outcome.takes)
+    return outcome.kind === 'unavailable' ? denyUncounted() : new HeldAdmission(counters, step, outcome.takes)
   }
 
   async function readAndRetry(
@@ -200,7 +200,7 @@ export function createLimiter(deps: LimiterDeps): Limiter {
   }
 }
 
-class Held implements Admission {
+class HeldAdmission implements Admission {
   private isOver = false
 
   constructor(

@@ -12,6 +12,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { RUNTIME } from '../../src/runtime.ts'
 import { startGateway } from '../support/gateway.ts'
 import { residentBytes } from '../support/process-memory.ts'
 import { until } from '../support/until.ts'
@@ -53,7 +54,7 @@ const started: Bun.Subprocess[] = []
 async function startScript(file: string, ...args: string[]): Promise<{ pid: number; port: number }> {
   const child = Bun.spawn([process.execPath, join(import.meta.dir, 'relay', file), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, BUN_CONFIG_MAX_HTTP_REQUESTS: '65535' },
+    env: { ...RUNTIME, ...process.env },
   })
   started.push(child)
   const { value } = await child.stdout.getReader().read()

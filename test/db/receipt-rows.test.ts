@@ -84,6 +84,21 @@ describe('the line of a receipt', () => {
     })
   })
 
+  test('texts are cut at their column’s length and no sooner, plain or not (OPS-11)', () => {
+    for (const [column, most] of [
+      ['model', 256],
+      ['user_agent', 2000],
+    ] as const) {
+      for (const sign of ['a', '€', '\u007f']) {
+        const lengths = [most - 1, most, most + 1].map((length) => {
+          const text = sign.repeat(length)
+          return fieldsOf(receiptLine(makeReceipt({ model: text, userAgent: text })))[column]?.length
+        })
+        expect(lengths).toEqual([most - 1, most, most])
+      }
+    }
+  })
+
   test.each([
     ['of a request that used something', { usage: { ...NO_USAGE, cacheRead: 3 } }],
     ['of one that had a price of its own', { costNano: 12n }],

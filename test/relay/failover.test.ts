@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { makeAccount, makeGroup, makeKey } from '../support/make.ts'
 import { CHAT, chatAnswer, createTestRelay, errorAnswer, type Script, sseAnswer } from '../support/relay.ts'
+import { until } from '../support/until.ts'
 
 const account = (id: string, over = {}) => makeAccount({ id, credentials: { apiKey: `sk-${id}` }, ...over })
 /** Answers by account: `{ a: () => …, b: () => … }`. */
@@ -112,6 +113,26 @@ describe('a failing account is stepped around without a client noticing', () => 
     expect((await call('chat_completions', CHAT)).status).toBe(503)
     expect(receipts[1]?.choice).toMatchObject({ candidates: 1, passedOver: { model_limited: 1 } })
     expect((await call('chat_completions', { ...CHAT, model: 'gpt-5.4-mini' })).status).toBe(429)
+  })
+
+  test('a model’s limit that ends while a request waits for a slot lets it be served (ACC-6, ACC-7)', async () => {
+    const accounts = [account('a', { concurrency: 1 }), account('b')]
+    const { call, clock, directory, health, queue, receipts } = await createTestRelay({
+      accounts,
+      script: () => chatAnswer(),
+    })
+    directory.pool.acquire(directory.pool.get('a')!)
+    const told = { untilMs: clock.nowMs + 2000, source: 'retry-after', family: CHAT.model }
+    health.noteFailure('b', { cause: 'rate_limited', status: 429, error: null, told })
+    const answer = call('chat_completions', CHAT)
+    await until(() => queue.size === 1, { what: 'the request to wait' })
+    clock.nowMs += 1999
+    queue.offer()
+    expect(queue.size).toBe(1)
+    clock.nowMs += 1
+    queue.offer()
+    expect((await answer).status).toBe(200)
+    expect(receipts[0]?.accountId).toBe('b')
   })
 
   test('all accounts down: one clear answer, the last error as the table says, every try told (REL-12, ACC-5)', async () => {

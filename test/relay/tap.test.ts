@@ -208,6 +208,35 @@ describe('the tap', () => {
     expect(ends).toEqual([{ how: 'end', error: null, clientGone: false }])
   })
 
+  test('a stream that broke before the client begins to read ends with the bytes that say so (REL-13)', async () => {
+    const { upstream, tap } = setUp({ onEnd: ({ how }) => (how === 'broken' ? bytes('event: error\n\n') : null) })
+    await upstream.send('data: CONTENT\n\n')
+    await tap.decided
+    upstream.breakOff(new Error('reset'))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(await received(tap)).toBe('data: CONTENT\n\nevent: error\n\n')
+  })
+
+  test('a stream that ended before the client begins to read ends for it when the record is where it must be (BIL-13)', async () => {
+    const recorded = Promise.withResolvers<void>()
+    const { upstream, tap, ends } = setUp({ recorded: () => recorded.promise })
+    await upstream.send('data: CONTENT\n\n')
+    await tap.decided
+    upstream.end()
+    await new Promise((resolve) => setImmediate(resolve))
+    const reader = (tap.readable() as ReadableStream<Uint8Array>).getReader()
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe('data: CONTENT\n\n')
+    let isOver = false
+    const end = reader.read().then(({ done }) => {
+      isOver = done
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect({ settled: ends.length, isOver }).toEqual({ settled: 1, isOver: false })
+    recorded.resolve()
+    await end
+    expect(isOver).toBe(true)
+  })
+
   test('a client that leaves before it begins to read, after the upstream has ended, is settled as gone (REL-14)', async () => {
     const { upstream, tap, ends } = setUp()
     await upstream.send('data: CONTENT\n\n')

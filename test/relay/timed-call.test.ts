@@ -31,14 +31,14 @@ test('a transport that limits connecting itself: its time-out is a connect_timeo
   const { call, answer, aborted, pass } = start(true)
   pass(5_000)
   answer.reject(new ConnectTimeout())
-  expect(call.failed(await rejectionOf(call.answer))).toMatchObject({ cause: 'connect_timeout', status: null })
+  expect(call.endedBy(await rejectionOf(call.answer))).toMatchObject({ cause: 'connect_timeout', status: null })
   expect(await Promise.race([aborted, Promise.resolve('not aborted')])).toBe('not aborted')
 })
 
 test('any other error of the transport is a connect_error', async () => {
   const { call, answer } = start(true)
   answer.reject(new Error('refused'))
-  expect(call.failed(await rejectionOf(call.answer))).toMatchObject({ cause: 'connect_error' })
+  expect(call.endedBy(await rejectionOf(call.answer))).toMatchObject({ cause: 'connect_error' })
 })
 
 test('a transport that does not: after half the time its address is probed, and given up when nobody is there (REL-15)', async () => {

@@ -8,27 +8,41 @@ import { platformPool } from '../state/directory.ts'
 import type { Health } from '../state/health.ts'
 import type { Exchange } from './exchange.ts'
 
-export interface ChooseInputDeps {
+export interface AccountWishDeps {
   health: Health
   nowMs(): number
 }
 
-/** One for each choice, its questions methods: closures for them would be made for every request. */
+/** Whom a wish leaves out of account. */
+interface Leniency {
+  /** Accounts at their limit of requests at a time. */
+  ignoreFull: boolean
+  /** Limits of model families. */
+  ignoreLimits: boolean
+}
+
+const STRICT: Leniency = { ignoreFull: false, ignoreLimits: false }
+
+/** Its questions are methods: as closures they would be made for every request. Asked again after a wait, `nowMs` is set first. */
 export class AccountWish implements ChooseInput {
+  poolId: string
   readonly model: string
   readonly isRetry: boolean
+  readonly ignoreFull: boolean
+  readonly ignoreLimits: boolean
   nowMs: number
 
   constructor(
-    private readonly deps: ChooseInputDeps,
+    private readonly deps: AccountWishDeps,
     private readonly exchange: Exchange,
     readonly excluded: ReadonlySet<string>,
-    readonly poolId = poolOf(exchange),
-    readonly ignoreFull = false,
-    readonly ignoreLimits = false,
+    { ignoreFull, ignoreLimits }: Leniency = STRICT,
   ) {
+    this.poolId = exchange.group?.id ?? platformPool(exchange.call.protocol.platform)
     this.model = exchange.inspected?.model ?? ''
     this.isRetry = exchange.attempts.length > 0
+    this.ignoreFull = ignoreFull
+    this.ignoreLimits = ignoreLimits
     this.nowMs = deps.nowMs()
   }
 
@@ -49,22 +63,23 @@ export class AccountWish implements ChooseInput {
 
   /** The same of another pool. */
   in(poolId: string): AccountWish {
-    return new AccountWish(this.deps, this.exchange, this.excluded, poolId)
+    return this.changed(poolId, this)
   }
 
-  /** The same, as if no account were at its limit of requests at a time. */
   ignoringFull(): AccountWish {
-    return new AccountWish(this.deps, this.exchange, this.excluded, this.poolId, true)
+    return this.changed(this.poolId, { ignoreFull: true, ignoreLimits: this.ignoreLimits })
   }
 
-  /** The same, as if no model family were limited. */
   ignoringLimits(): AccountWish {
-    return new AccountWish(this.deps, this.exchange, this.excluded, this.poolId, false, true)
+    return this.changed(this.poolId, { ignoreFull: this.ignoreFull, ignoreLimits: true })
   }
-}
 
-function poolOf({ group, call }: Exchange): string {
-  return group?.id ?? platformPool(call.protocol.platform)
+  private changed(poolId: string, leniency: Leniency): AccountWish {
+    const wish = new AccountWish(this.deps, this.exchange, this.excluded, leniency)
+    wish.poolId = poolId
+    wish.nowMs = this.nowMs
+    return wish
+  }
 }
 
 /** KEY-5. Without a group, an account bound at any platform that can serve the protocol. */
