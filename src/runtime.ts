@@ -5,9 +5,9 @@
 export const RUNTIME: Readonly<Record<string, string>> = {
   // Bun's fetch allows 256 requests at a time, open streams included.
   BUN_CONFIG_MAX_HTTP_REQUESTS: '65535',
-  // The JIT's last tier, sixteen times later than it would be: after 70,000 calls, or a million turns of a loop. It takes 1 to 2 s of CPU for our
-  // 220 functions and makes a request 0 to 6 % cheaper, so that it pays after some 100,000 of them; a gateway's first 8,000
+  // The JIT's last tier, 48 times later than it would be: after 200,000 calls, or three million turns of a loop. It takes 1 to 2 s of CPU for our
+  // 220 functions and makes a request 0 to 6 % cheaper, so that it pays after about as many requests; a gateway's first 8,000
   // streams cost a quarter less without it.
-  BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: '1024000',
-  BUN_JSC_thresholdForFTLOptimizeSoon: '16000',
+  BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: '3072000',
+  BUN_JSC_thresholdForFTLOptimizeSoon: '48000',
 }

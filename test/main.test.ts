@@ -16,8 +16,8 @@ const NONE = {
 }
 const OURS = {
   [LIMIT]: '65535',
-  BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: '1024000',
-  BUN_JSC_thresholdForFTLOptimizeSoon: '16000',
+  BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: '3072000',
+  BUN_JSC_thresholdForFTLOptimizeSoon: '48000',
 }
 
 async function runMain(args: string[], environment: Record<string, string> = {}) {
