@@ -31,7 +31,7 @@ function stackOf(error: unknown): string | undefined {
   return error instanceof Error ? error.stack : undefined
 }
 
-/** Returns only if the system won't have it; then the gateway works as the runtime would have it: 256 upstream requests at a time by `fetch`. */
+/** Returns only if the system won't have it; then the gateway works with the runtime's own settings. */
 function replaceSelf(environment: NodeJS.ProcessEnv): void {
   const compiled = import.meta.path.startsWith('/$bunfs/')
   const args = compiled ? process.argv.slice(2) : [...process.execArgv, ...process.argv.slice(1)]

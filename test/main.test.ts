@@ -1,24 +1,13 @@
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
+import { RUNTIME } from '../src/runtime.ts'
 
 const ROOT = join(import.meta.dir, '..')
 const LIMIT = 'BUN_CONFIG_MAX_HTTP_REQUESTS'
-/** The runtime's own. */
-const OWN = {
-  [LIMIT]: '1000',
-  BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: '64000',
-  BUN_JSC_thresholdForFTLOptimizeSoon: '1000',
-}
-const NONE = {
-  [LIMIT]: null,
-  BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: null,
-  BUN_JSC_thresholdForFTLOptimizeSoon: null,
-}
-const OURS = {
-  [LIMIT]: '65535',
-  BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: '3072000',
-  BUN_JSC_thresholdForFTLOptimizeSoon: '48000',
-}
+const NAMES = Object.keys(RUNTIME)
+const NONE = Object.fromEntries(NAMES.map((name) => [name, null]))
+/** Of an operator, other than ours. */
+const OWN: Record<string, string> = Object.fromEntries(NAMES.map((name) => [name, '1000']))
 
 async function runMain(args: string[], environment: Record<string, string> = {}) {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !(name in OWN)))
@@ -36,14 +25,14 @@ async function runMain(args: string[], environment: Record<string, string> = {})
 
 test('the process sets up its runtime before it does anything, keeping its pid and arguments', async () => {
   const { pid, code, out } = await runMain(['serve', '--port', '1 2'])
-  expect(out).toEqual([{ pid, settings: NONE }, { pid, settings: OURS }, { argv: ['serve', '--port', '1 2'] }])
+  expect(out).toEqual([{ pid, settings: NONE }, { pid, settings: RUNTIME }, { argv: ['serve', '--port', '1 2'] }])
   expect(code).toBe(7)
 })
 
 test("an operator's own settings of the runtime are kept; with all of them there is no second start", async () => {
   const some = await runMain(['version'], { [LIMIT]: '1000' })
   const before = { pid: some.pid, settings: { ...NONE, [LIMIT]: '1000' } }
-  const after = { pid: some.pid, settings: { ...OURS, [LIMIT]: '1000' } }
+  const after = { pid: some.pid, settings: { ...RUNTIME, [LIMIT]: '1000' } }
   expect(some.out).toEqual([before, after, { argv: ['version'] }])
   const all = await runMain(['version'], OWN)
   expect(all.out).toEqual([{ pid: all.pid, settings: OWN }, { argv: ['version'] }])

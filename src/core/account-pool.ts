@@ -319,7 +319,7 @@ function firstOfTier(tier: Tier, input: ChooseInput, suspects: boolean): PoolEnt
   return chosen
 }
 
-/** The least recently used account of a kind that this request may still use. Almost always the top of the heap. */
+/** The least recently used account of a kind that this request may still use. Almost always the top of the heap: no walk is begun for that. */
 function firstOf(kind: PoolKind, input: ChooseInput, suspects: boolean): PoolEntry | null {
   const top = kind.ready.peek()
   if (top === undefined || mayUse(top, input, suspects)) return top ?? null

@@ -210,6 +210,7 @@ function cleanJson(text: string): string {
 /** Also what separates fields goes; what Postgres cannot store anyway: NUL and halves of surrogate pairs. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
 const UNSTORABLE = /[\0\x1d-\x1f]/g
+/** Printable ASCII, where there is nothing to take out. */
 const PLAIN = /^[\x20-\x7e]*$/
 
 function clean(text: string | null, length = TEXT_LENGTH): string {

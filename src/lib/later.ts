@@ -10,7 +10,7 @@ export function andThen<T, U>(value: Later<T>, next: (value: T) => Later<U>): La
 
 /**
  * The same for steps that every request takes: what `next` needs is given to it, as a closure (and the scope that it captures) would be made
- * for each request also where nothing is waited for. Where it needs more than one thing, a function beside it that awaits does the same.
+ * for each request also where nothing is waited for.
  */
 export function andThenWith<C, T, U>(value: Later<T>, context: C, next: (context: C, value: T) => Later<U>): Later<U> {
   return value instanceof Promise ? whenThere(value, context, next) : next(context, value)

@@ -2,9 +2,8 @@
  * Lets go of the pages of this program's own file: madvise(2), MADV_DONTNEED. What is in use comes back by itself.
  *
  * Why: of 50 MB of the runtime's code that a start and its compilers touch, a gateway under load touches 12. Which is which only the
- * kernel knows, so all are let go of, and what is needed is mapped again out of the page cache, 64 kB at a time (about 200 faults of 1 µs). The
- * machine has no more memory for it while it has enough (the file stays cached), but the others are now the first that it may take; those
- * that were used last it keeps longest.
+ * kernel knows, so all are let go of, and what is needed is mapped again out of the page cache. The file stays cached: while the machine has
+ * memory enough, it has hardly more for it.
  *
  * Only mappings that lose nothing by it: of the program's file, not writable, and without one page of their own (`Anonymous`, `Swap`), as
  * relocated data has them. They are looked up once: nothing makes code writable afterwards, but a debugger that sets breakpoints loses them.

@@ -13,7 +13,7 @@ export interface AccountWishDeps {
   nowMs(): number
 }
 
-/** Whom a wish leaves out of account. */
+/** What a wish does not mind. */
 interface Leniency {
   /** Accounts at their limit of requests at a time. */
   ignoreFull: boolean

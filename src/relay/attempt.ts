@@ -7,6 +7,7 @@ import type { Account } from '../core/entities.ts'
 import { causeOfStatus, type Failure, judge } from '../core/failure.ts'
 import type { Attempt as AttemptRecord } from '../core/receipt.ts'
 import type { Credentials, Trouble } from '../credentials/credentials.ts'
+import { andThenWith, type Later } from '../lib/later.ts'
 import type { Watchdog } from '../lib/watchdog.ts'
 import { requestEdits, splice } from '../protocols/splice.ts'
 import type { Envelope, Provider } from '../providers/provider.ts'
@@ -50,16 +51,19 @@ interface Failed {
 /** The part of an error body that is read; the rest is not worth waiting for. */
 const MOST_ERROR_BYTES = 1_048_576
 
-export function attempt(deps: AttemptDeps, exchange: Exchange, choice: Choice): Promise<Attempted> {
-  const secret = deps.credentials.secretOf(choice.entry.account)
+export function attempt(deps: AttemptDeps, exchange: Exchange, choice: Choice): Later<Attempted> {
   // The usual case is a secret at hand: no turn of the event loop for it.
-  return secret instanceof Promise
-    ? attemptLater(deps, exchange, choice, secret)
-    : tryAccount(deps, exchange, beginTry(exchange, choice, secret))
+  return andThenWith(deps.credentials.secretOf(choice.entry.account), { deps, exchange, choice }, tryWith)
 }
 
-async function attemptLater(deps: AttemptDeps, exchange: Exchange, choice: Choice, secret: Promise<string | null>) {
-  return tryAccount(deps, exchange, beginTry(exchange, choice, await secret))
+interface Chosen {
+  deps: AttemptDeps
+  exchange: Exchange
+  choice: Choice
+}
+
+function tryWith({ deps, exchange, choice }: Chosen, secret: string | null): Promise<Attempted> {
+  return tryAccount(deps, exchange, beginTry(exchange, choice, secret))
 }
 
 export function isTurnedDown(exchange: Exchange, result: Attempted): result is Failed {
@@ -75,7 +79,7 @@ export async function attemptAfter401(
 ): Promise<Attempted> {
   if (turnedDown.secret === null) return turnedDown
   const other = await deps.credentials.refreshAfter401(choice.entry.account, turnedDown.secret)
-  return other === null ? turnedDown : tryAccount(deps, exchange, beginTry(exchange, choice, other))
+  return other === null ? turnedDown : tryWith({ deps, exchange, choice }, other)
 }
 
 interface Try {

@@ -136,25 +136,16 @@ function takeFirst(aim: Aim): Later<Choice | null> {
   const choice = find(aim)
   if (choice === null) return null
   const explanation = aim.exchange.choice ?? explainChoice(aim.deps, aim.exchange, aim.wish, choice.entry.account.id)
-  const slot = aim.deps.slots.take(choice.entry)
-  return slot instanceof Promise ? whenAsked(aim, choice, explanation, slot) : withSlot(aim, choice, explanation, slot)
+  return andThenWith(aim.deps.slots.take(choice.entry), { aim, choice, explanation }, withSlot)
 }
 
-async function whenAsked(
-  aim: Aim,
-  choice: Choice,
-  explanation: ChoiceExplained,
-  slot: Promise<AccountSlot | null>,
-): Promise<Choice | null> {
-  return withSlot(aim, choice, explanation, await slot)
+interface Found {
+  aim: Aim
+  choice: Choice
+  explanation: ChoiceExplained
 }
 
-function withSlot(
-  aim: Aim,
-  choice: Choice,
-  explanation: ChoiceExplained,
-  slot: AccountSlot | null,
-): Later<Choice | null> {
+function withSlot({ aim, choice, explanation }: Found, slot: AccountSlot | null): Later<Choice | null> {
   if (slot === null) return takeFirst(aim)
   const { exchange } = aim
   const { entry } = choice

@@ -38,7 +38,7 @@ export interface ProgressSource {
   soFar(): Progress
 }
 
-/** Told once, while it is the exchange's; must not throw. */
+/** Told when the client has left, or is taken for gone; perhaps more than once. */
 export interface ClientWatcher {
   clientLeft(): void
 }

@@ -8,6 +8,7 @@
 import type { OutboundGate, OutboundRefused } from '../lib/outbound-gate.ts'
 import {
   BodyTooLarge,
+  collect,
   type Upstream,
   type UpstreamAnswer,
   type UpstreamBody,
@@ -77,18 +78,12 @@ function bodyOf(response: Response, controller: AbortController): UpstreamBody {
         controller.abort(new BodyTooLarge())
         throw new BodyTooLarge(`upstream body of ${declared} bytes`)
       }
-      const chunks: Uint8Array[] = []
-      let size = 0
-      await this.pipe((chunk) => {
-        size += chunk.length
-        if (size > most) {
-          controller.abort(new BodyTooLarge())
-          throw new BodyTooLarge(`upstream body over ${most} bytes`)
-        }
-        chunks.push(chunk)
-        return undefined
-      })
-      return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
+      try {
+        return await collect(this, most)
+      } catch (error) {
+        if (error instanceof BodyTooLarge) controller.abort(error)
+        throw error
+      }
     },
   }
 }

@@ -65,16 +65,12 @@ function memoryFull(): Denial {
 /** False: there was no room in time. A body waits once: many that grow beside each other would else wait for each other again and again. */
 function take({ bodies }: ReadBodyDeps, exchange: Exchange, bytes: number, mayWait = true): Later<boolean> {
   const taken = exchange.heldBytes + bytes <= SMALL_BYTES ? bodies.force(bytes) : bodies.take(bytes, mayWait)
-  return taken instanceof Promise ? noteLater(exchange, bytes, taken) : note(exchange, bytes, taken)
+  return andThenWith(taken, { exchange, bytes }, noteTaken)
 }
 
-function note(exchange: Exchange, bytes: number, granted: boolean): boolean {
+function noteTaken({ exchange, bytes }: { exchange: Exchange; bytes: number }, granted: boolean): boolean {
   if (granted) exchange.heldBytes += bytes
   return granted
-}
-
-async function noteLater(exchange: Exchange, bytes: number, granted: Promise<boolean>): Promise<boolean> {
-  return note(exchange, bytes, await granted)
 }
 
 function readAtOnce(deps: ReadBodyDeps, exchange: Exchange, bytes: number): Later<Uint8Array | Denial> {

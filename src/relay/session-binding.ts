@@ -4,7 +4,7 @@
  */
 import type { PoolEntry } from '../core/pool-entry.ts'
 import { bindingKey, sessionHash } from '../core/session.ts'
-import type { Later } from '../lib/later.ts'
+import { andThenWith, type Later } from '../lib/later.ts'
 import type { Directory } from '../state/directory.ts'
 import type { Health } from '../state/health.ts'
 import type { Sticky } from '../state/sticky.ts'
@@ -24,19 +24,18 @@ export function boundEntry(deps: BindingDeps, exchange: Exchange, poolId: string
   if (exchange.session === null) return null
   const key = bindingKey({ poolId, keyId: exchange.policy.key.id }, exchange.session)
   if (exchange.binding?.key === key) return entryOf(deps, exchange.binding)
-  const found = deps.sticky.find(key)
-  return found instanceof Promise
-    ? whenFound(deps, exchange, key, found)
-    : keepBinding(deps, exchange, { key, accountId: found })
+  return andThenWith(deps.sticky.find(key), { deps, exchange, key }, keepBinding)
 }
 
-async function whenFound(deps: BindingDeps, exchange: Exchange, key: string, found: Promise<string | null>) {
-  return keepBinding(deps, exchange, { key, accountId: await found })
+interface Sought {
+  deps: BindingDeps
+  exchange: Exchange
+  key: string
 }
 
-function keepBinding(deps: BindingDeps, exchange: Exchange, binding: Binding): PoolEntry | null {
-  exchange.binding = binding
-  return entryOf(deps, binding)
+function keepBinding({ deps, exchange, key }: Sought, accountId: string | null): PoolEntry | null {
+  exchange.binding = { key, accountId }
+  return entryOf(deps, exchange.binding)
 }
 
 function entryOf({ directory }: BindingDeps, { accountId }: Binding): PoolEntry | null {

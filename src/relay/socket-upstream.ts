@@ -19,6 +19,7 @@ import { createFetchUpstream } from './fetch-upstream.ts'
 import {
   BodyTooLarge,
   ConnectTimeout,
+  collect,
   type Upstream,
   type UpstreamAnswer,
   type UpstreamBody,
@@ -137,18 +138,6 @@ class SocketCall implements UpstreamCall, CallSink, UpstreamBody, PushedSource {
     }
     return collect(this, most)
   }
-}
-
-async function collect(body: UpstreamBody, most: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  await body.pipe((chunk) => {
-    size += chunk.length
-    if (size > most) throw new BodyTooLarge(`upstream body over ${most} bytes`)
-    chunks.push(chunk)
-    return undefined
-  })
-  return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
 }
 
 /** What `fetch` would send of its own; and not asking for an encoding is not the same as asking for none. Relayed requests have both. */

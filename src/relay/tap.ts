@@ -84,7 +84,7 @@ class StreamTap implements Tap {
   private commitTimer: ReturnType<typeof setTimeout> | null = null
   private betweenEvents = true
   private readonly decision = Promise.withResolvers<'commit' | 'fault'>()
-  /** The client has begun to read, or left; made only when something has to wait for it. */
+  /** The client has begun to read, or left; made only when the upstream has to wait for it. */
   private attached: PromiseWithResolvers<void> | null = null
   /** How the upstream ended before the client began to read. */
   private ending: Pick<TapEnd, 'how' | 'error'> | null = null
@@ -248,22 +248,12 @@ class StreamTap implements Tap {
     const rest = this.input.transform?.end() ?? null
     const last = this.input.onEnd({ how, error, clientGone })
     const recorded = this.input.recorded?.() ?? null
-    if (recorded) this.endAfter(recorded, clientGone, rest, last)
-    else this.end(clientGone, rest, last)
-  }
-
-  private endAfter(
-    recorded: Promise<void>,
-    clientGone: boolean,
-    rest: Uint8Array | null,
-    last: Uint8Array | null,
-  ): void {
-    void recorded.then(() => this.end(clientGone, rest, last))
-  }
-
-  private end(clientGone: boolean, rest: Uint8Array | null, last: Uint8Array | null): void {
-    if (!clientGone) this.endClient(rest, last)
-    this.over.resolve()
+    const endIt = () => {
+      if (!clientGone) this.endClient(rest, last)
+      this.over.resolve()
+    }
+    if (recorded) void recorded.then(endIt)
+    else endIt()
   }
 
   private endClient(rest: Uint8Array | null, last: Uint8Array | null): void {

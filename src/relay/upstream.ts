@@ -45,3 +45,16 @@ export interface Upstream {
 
 export class BodyTooLarge extends Error {}
 export class ConnectTimeout extends Error {}
+
+/** The whole of a body that does not say its length; a BodyTooLarge past `most` bytes ends the pipe. */
+export async function collect(body: UpstreamBody, most: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  await body.pipe((chunk) => {
+    size += chunk.length
+    if (size > most) throw new BodyTooLarge(`upstream body over ${most} bytes`)
+    chunks.push(chunk)
+    return undefined
+  })
+  return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)
+}

@@ -26,9 +26,8 @@ export interface AccountSlotsDeps {
 }
 
 export function createAccountSlots(deps: AccountSlotsDeps): AccountSlots {
-  const { pool } = deps
   return {
-    take: (entry) => (pool.acquire(entry) ? new HeldSlot(deps, entry) : null),
+    take: (entry) => (deps.pool.acquire(entry) ? new HeldSlot(deps, entry) : null),
   }
 }
 

@@ -17,7 +17,7 @@ import { denyLimit, denyUncounted } from '../core/limit-denial.ts'
 import type { Nano } from '../core/money.ts'
 import type { Payer } from '../core/quota.ts'
 import type { SubscriptionLimits } from '../core/subscription.ts'
-import type { Later } from '../lib/later.ts'
+import { andThenWith, type Later } from '../lib/later.ts'
 import { createSingleFlight } from '../lib/single-flight.ts'
 import type { AdmissionOutcome, AdmissionStep, Counters } from './counters.ts'
 import { type KeyUsage, readKeyUsages } from './key-usage.ts'
@@ -75,6 +75,12 @@ const MOST_READINGS = 10
 const PAUSE_MS = 1000
 const UNCOUNTED: Admission = { settle: () => undefined, cancel: () => undefined }
 
+/** What somebody asks for, and the step over the counters that it takes. */
+interface Asked {
+  request: AdmissionRequest
+  step: AdmissionStep
+}
+
 /** The limits of a key and its payer, and for whom they were made. */
 interface KnownLimits {
   calendar: CalendarBoundaries
@@ -118,7 +124,7 @@ export function createLimiter(deps: LimiterDeps): Limiter {
     const acceptsStale = deps.nowMs() < readAgainAtMs
     const step: AdmissionStep = { owner: ownerOf(key), requestId, limits, amounts, acceptsStale }
     const told = trusted === null ? undefined : tellDoubtful(trusted, key, step)
-    return told instanceof Promise ? takeAfter(told, request, step) : take(request, step)
+    return andThenWith<Asked, unknown, Admission | Denial>(told, { request, step }, take)
   }
 
   function tellDoubtful(known: WeakMap<ApiKey, Set<string>>, key: ApiKey, { owner, limits }: AdmissionStep) {
@@ -126,21 +132,11 @@ export function createLimiter(deps: LimiterDeps): Limiter {
     return doubtful.length === 0 ? undefined : counters.forget(owner, doubtful)
   }
 
-  async function takeAfter(told: Promise<unknown>, request: AdmissionRequest, step: AdmissionStep) {
-    await told
-    return take(request, step)
+  function take(asked: Asked): Later<Admission | Denial> {
+    return andThenWith(counters.admit(asked.step), asked, conclude)
   }
 
-  function take(request: AdmissionRequest, step: AdmissionStep): Later<Admission | Denial> {
-    const outcome = counters.admit(step)
-    return outcome instanceof Promise ? whenTaken(request, step, outcome) : conclude(request, step, outcome)
-  }
-
-  async function whenTaken(request: AdmissionRequest, step: AdmissionStep, outcome: Promise<AdmissionOutcome>) {
-    return conclude(request, step, await outcome)
-  }
-
-  function conclude(request: AdmissionRequest, step: AdmissionStep, outcome: AdmissionOutcome) {
+  function conclude({ request, step }: Asked, outcome: AdmissionOutcome): Later<Admission | Denial> {
     if (outcome.kind === 'unknown') return readAndRetry(request, step, outcome)
     if (outcome.kind === 'refused') return denyLimit(outcome.refusal)
     return outcome.kind === 'unavailable' ? denyUncounted() : new HeldAdmission(counters, step, outcome.takes)
@@ -159,7 +155,7 @@ export function createLimiter(deps: LimiterDeps): Limiter {
       )
       outcome = await counters.admit(wasRead ? step : { ...step, acceptsStale: true })
     }
-    return outcome.kind === 'unknown' ? denyUncounted() : conclude(request, step, outcome)
+    return outcome.kind === 'unknown' ? denyUncounted() : conclude({ request, step }, outcome)
   }
 
   interface Reading {

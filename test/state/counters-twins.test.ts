@@ -18,7 +18,7 @@ afterAll(async () => {
 
 const COUNTERS = ['slots', 'window', 'tokens', 'day', 'funds', 'subscription']
 /** Long runs: RUNS=2000 npx bun test --timeout 600000 test/state/counters-twins.test.ts */
-const RUNS = Number(process.env.RUNS ?? 120)
+const RUNS = Number(process.env.RUNS ?? 240)
 const TIMES = { leaseMs: 30_000, rememberMs: 50_000 }
 
 /** Limits of three keys of one owner that share some counters. */
@@ -63,7 +63,7 @@ const step = fc.oneof(
     arbitrary: fc.record({ kind: kind('settle'), request, tokens: amount, cost: amount, isLate: fc.boolean() }),
   },
   { weight: 1, arbitrary: fc.record({ kind: kind('cancel'), request }) },
-  { weight: 4, arbitrary: fc.record({ kind: kind('seed'), isOld: fc.boolean(), ...reading }) },
+  { weight: 2, arbitrary: fc.record({ kind: kind('seed'), isOld: fc.boolean(), ...reading }) },
   { weight: 2, arbitrary: fc.record({ kind: kind('flushed'), request, counter }) },
   { weight: 2, arbitrary: fc.record({ kind: kind('forget'), counter }) },
   { weight: 1, arbitrary: fc.record({ kind: kind('renew'), request }) },
@@ -185,7 +185,7 @@ test.skipIf(!client)(
     const manySteps = fc.array(step, { minLength: 1, maxLength: 60, size: 'max' })
     await fc.assert(fc.asyncProperty(manySteps, sameAnswers), { numRuns: RUNS, endOnFailure: true })
     for (const kind of ['admitted', 'refused', 'unknown', 'seed true', 'seed false', 'settle true', 'settle false']) {
-      expect({ kind, often: (seen.get(kind) ?? 0) > RUNS / 6 }).toEqual({ kind, often: true })
+      expect({ kind, often: (seen.get(kind) ?? 0) > RUNS / 4 }).toEqual({ kind, often: true })
     }
     if (process.env.RUNS) console.log(Object.fromEntries(seen))
   },
